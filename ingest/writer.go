@@ -1,0 +1,59 @@
+package ingest
+
+import (
+	"context"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/lumbar-health/lumbar/record"
+)
+
+// Writer stores batches. The store implements it, and so does a dry run.
+type Writer interface {
+	// Existing says of each key whether that very version is stored already.
+	Existing(ctx context.Context, keys []Key) ([]bool, error)
+	// Holders returns the patients under whom the responses are stored. It is
+	// asked for amendments and retractions only: their subject may have changed.
+	Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error)
+	// Write stores a batch. When it returns nil the rows are durable and
+	// visible in outcome; on an error a retry of the same batch is harmless.
+	Write(ctx context.Context, b Batch) error
+	// Bulk starts a large import, whose rows become visible in outcome at Commit.
+	Bulk(ctx context.Context) (Bulk, error)
+}
+
+// Bulk stores many batches and re-derives outcome once.
+type Bulk interface {
+	Write(ctx context.Context, b Batch) error
+	Commit(ctx context.Context) error
+	// Close gives the bulk up where it was not committed; rows written stay,
+	// whole, and an import of the same file completes them.
+	Close() error
+}
+
+// Batch holds Arrow records in the columns of the tables of the same names; a
+// nil record has no rows. The writer does not release them.
+type Batch struct {
+	Response, Score, Episode, Event, Patient arrow.Record
+	// Touched are the patients whose outcome must be derived again, each once.
+	Touched []record.PatientID
+}
+
+// Key is the identity of one version of a row.
+type Key struct {
+	Table     Table
+	PatientID record.PatientID
+	ID        uint64 // response, episode or event id; 0 for a patient
+	Version   uint64
+}
+
+// Table is a table of facts.
+type Table string
+
+// Tables of facts.
+const (
+	Responses Table = "response"
+	Episodes  Table = "episode"
+	Events    Table = "event"
+	Patients  Table = "patient"
+)

@@ -1,0 +1,66 @@
+package record
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+)
+
+// Pseudonym returns the patient's key: the first 128 bits of
+// HMAC-SHA-256(key, NHS number).
+func Pseudonym(key []byte, nhsNumber string) PatientID {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(nhsNumber))
+	var id PatientID
+	copy(id[:], mac.Sum(nil))
+	return id
+}
+
+// RowID returns the first 64 bits of SHA-256(source ‖ 0 ‖ identifier): the id
+// of a response, episode or event. Any process computes it without a look-up.
+func RowID(source, identifier string) uint64 {
+	h := sha256.New()
+	h.Write([]byte(source))
+	h.Write([]byte{0})
+	h.Write([]byte(identifier))
+	return binary.BigEndian.Uint64(h.Sum(nil))
+}
+
+// PatientOf returns the key of a person whom the record does not name: the
+// first 128 bits of SHA-256(source ‖ 0 ‖ identifier ‖ 0 ‖ "patient").
+func PatientOf(source, identifier string) PatientID {
+	h := sha256.New()
+	h.Write([]byte(source))
+	h.Write([]byte{0})
+	h.Write([]byte(identifier))
+	h.Write([]byte("\x00patient"))
+	var id PatientID
+	copy(id[:], h.Sum(nil))
+	return id
+}
+
+// epoch is the origin of versions.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Version orders the versions of one row: milliseconds since 2000 of the
+// source's last change × 4096 + rank × 512 + nine bits of a content hash, so
+// that of two versions of one moment the higher rank wins and of two equal
+// ranks the same one on every machine. changed is never our own clock. A
+// moment before 2000 counts as 2000.
+func Version(changed time.Time, rank int, content []byte) uint64 {
+	ms := max(changed.Sub(epoch).Milliseconds(), 0)
+	sum := sha256.Sum256(content)
+	return uint64(ms)*4096 + uint64(rank)*512 + uint64(binary.BigEndian.Uint16(sum[:])>>7)
+}
+
+// ResponseRank is the rank of a response's status in its version.
+func ResponseRank(s Status) int { return int(s) - 1 }
+
+// Rank is the rank of any other row: a retraction outranks everything.
+func Rank(enteredInError bool) int {
+	if enteredInError {
+		return 4
+	}
+	return 0
+}
