@@ -1,0 +1,153 @@
+package catalogue
+
+import (
+	"errors"
+
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries"
+)
+
+// List is an answer that holds no data about people: it has no receipt.
+type List[T any] struct {
+	Rows    []T      `json:"rows"`
+	Notes   []string `json:"notes"`
+	Receipt *string  `json:"receipt"`
+}
+
+func list[T any](rows []T, notes ...string) List[T] {
+	if rows == nil {
+		rows = []T{}
+	}
+	if notes == nil {
+		notes = []string{}
+	}
+	return List[T]{Rows: rows, Notes: notes}
+}
+
+// Summary is one instrument in a list.
+type Summary struct {
+	ID        instruments.ID        `json:"id"`
+	Version   string                `json:"version"`
+	Title     string                `json:"title"`
+	Algorithm string                `json:"algorithm"`
+	Direction instruments.Direction `json:"direction"`
+	Columns   []string              `json:"columns"`
+	Licence   string                `json:"licence"`
+}
+
+// Instruments lists every version of every instrument.
+func Instruments() List[Summary] {
+	var rows []Summary
+	for _, d := range instruments.All() {
+		s := Summary{ID: d.ID, Version: d.Version, Title: d.Title, Algorithm: d.Algorithm, Direction: d.Direction, Licence: d.Licence}
+		for _, score := range d.Scores {
+			s.Columns = append(s.Columns, score.Column())
+		}
+		rows = append(rows, s)
+	}
+	return list(rows, "Items carry neutral topic labels. No questionnaire wording is shipped; a trust loads its own under its licence.")
+}
+
+// Instrument returns the whole definition: everything a consumer needs to read
+// a score. An empty version means the current one.
+func Instrument(id, version string) (*instruments.Definition, error) {
+	d, err := instruments.Lookup(instruments.ID(id), version)
+	if errors.Is(err, instruments.ErrUnknownInstrument) || errors.Is(err, instruments.ErrUnknownVersion) {
+		return nil, &queries.Error{Kind: queries.NotFound, Message: "no such instrument or version: /v1/instruments lists them"}
+	}
+	return d, err
+}
+
+// Programme is one programme of care.
+type Programme struct {
+	ID            string             `json:"id"`
+	Title         string             `json:"title"`
+	Default       bool               `json:"default"`
+	Instruments   []instruments.ID   `json:"instruments"`
+	Timepoints    []Timepoint        `json:"timepoints"`
+	MainFollowUp  string             `json:"main_follow_up"`
+	Interventions []string           `json:"interventions"`
+	Procedures    []string           `json:"procedures"`
+	Dimensions    []string           `json:"dimensions"`
+	Covariates    []Covariate        `json:"covariates"`
+	Expected      programme.Expected `json:"expected"`
+	CaseMix       []string           `json:"case_mix"`
+}
+
+// Covariate is a column that the programme declares beside the common ones.
+type Covariate struct {
+	Name   string   `json:"name"`
+	Label  string   `json:"label"`
+	Kind   string   `json:"kind"`
+	Min    int32    `json:"min"`
+	Max    int32    `json:"max"`
+	Levels []string `json:"levels"`
+}
+
+// Timepoint is a moment of the schedule, in days after its anchor.
+type Timepoint struct {
+	Key    string           `json:"key"`
+	Label  string           `json:"label"`
+	Anchor programme.Anchor `json:"anchor"`
+	Target int              `json:"target_days"`
+	Before int              `json:"days_before"`
+	After  int              `json:"days_after"`
+}
+
+// Programmes lists the programmes of care.
+func Programmes(all []*programme.Programme) List[Programme] {
+	var rows []Programme
+	for _, p := range all {
+		row := Programme{
+			ID: p.ID, Title: p.Title, Default: p.Default, Instruments: p.Instruments, MainFollowUp: p.MainFollowUp,
+			Interventions: keys(p.Interventions), Procedures: keys(p.Procedures), Dimensions: p.Dimensions,
+			Covariates: []Covariate{}, Expected: p.Expected, CaseMix: append([]string{}, p.CaseMix...),
+		}
+		for _, c := range p.Covariates {
+			row.Covariates = append(row.Covariates, Covariate(c))
+		}
+		for _, t := range p.Timepoints {
+			row.Timepoints = append(row.Timepoints, Timepoint(t))
+		}
+		rows = append(rows, row)
+	}
+	return list(rows)
+}
+
+// Intervention is one intervention of one programme. GuidelineStatus is what
+// the guideline said of it from that day on.
+type Intervention struct {
+	Programme       string `json:"programme"`
+	ID              string `json:"id"`
+	Label           string `json:"label"`
+	GuidelineStatus string `json:"guideline_status"`
+	From            string `json:"status_from"`
+}
+
+// Interventions lists the interventions of all programmes, or of one.
+func Interventions(all []*programme.Programme, id string) (List[Intervention], error) {
+	var rows []Intervention
+	found := id == ""
+	for _, p := range all {
+		if id != "" && p.ID != id {
+			continue
+		}
+		found = true
+		for _, n := range p.Interventions {
+			rows = append(rows, Intervention{Programme: p.ID, ID: n.Key, Label: n.Label, GuidelineStatus: n.GuidelineStatus, From: n.From})
+		}
+	}
+	if !found {
+		return List[Intervention]{}, &queries.Error{Kind: queries.NotFound, Message: "no such programme: /v1/programmes lists them"}
+	}
+	return list(rows), nil
+}
+
+func keys(named []programme.Named) []string {
+	out := make([]string, 0, len(named))
+	for _, n := range named {
+		out = append(out, n.Key)
+	}
+	return out
+}
