@@ -1,0 +1,232 @@
+package study
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/twosample"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
+)
+
+// Answer is what a study leaves behind.
+type Answer struct {
+	Study       string             `json:"study"`
+	Receipt     string             `json:"receipt"`
+	Attrition   *disclosure.Answer `json:"-"`
+	Arms        *disclosure.Answer `json:"-"`
+	Estimates   *disclosure.Answer `json:"-"`
+	Balance     *disclosure.Answer `json:"-"`
+	Missing     map[string]any     `json:"missing"`
+	Diagnostics map[string]any     `json:"diagnostics"`
+	Warnings    []string           `json:"warnings"`
+}
+
+// MarshalJSON writes the tables as lists of rows.
+func (a *Answer) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Study       string          `json:"study"`
+		Receipt     string          `json:"receipt"`
+		Attrition   disclosure.Rows `json:"attrition"`
+		Arms        disclosure.Rows `json:"arms"`
+		Estimates   disclosure.Rows `json:"estimates"`
+		Balance     disclosure.Rows `json:"balance"`
+		Missing     map[string]any  `json:"missing"`
+		Diagnostics map[string]any  `json:"diagnostics"`
+		Warnings    []string        `json:"warnings"`
+	}{a.Study, a.Receipt, a.Attrition.RowsOnly(), a.Arms.RowsOnly(), a.Estimates.RowsOnly(), a.Balance.RowsOnly(),
+		a.Missing, a.Diagnostics, a.Warnings})
+}
+
+// What the words of domain 4.9 ask of a comparison.
+const (
+	warnAssociation = "The difference is associated with the treatment; unless treatment was allocated at random it need not be caused by it."
+	displayArm      = 30  // fewer people in an arm are too few to compare
+	smdTarget       = 0.1 // a larger standardised difference is worth a warning
+)
+
+// RunFile answers a protocol that names a file. The data is its author's own:
+// nothing is suppressed. The receipt identifies protocol, file and code.
+func RunFile(ctx context.Context, p *Protocol, codeVersion string) (*Answer, error) {
+	if p.Data.File == "" {
+		return nil, errors.New("study: the protocol names no data.file")
+	}
+	f, err := p.openFile()
+	if err != nil {
+		return nil, err
+	}
+	a, _, err := p.answer(ctx, f, disclosure.Expose)
+	if err != nil {
+		return nil, err
+	}
+	a.Receipt, err = p.fileReceipt(codeVersion)
+	return a, err
+}
+
+// fileReceipt is a hash of protocol, file and code: whoever holds all three can
+// derive it again.
+func (p *Protocol) fileReceipt(codeVersion string) (string, error) {
+	path := p.Data.File
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(p.dir, path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("study: data.file: %w", err)
+	}
+	protocol, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, part := range [][]byte{protocol, data, []byte(codeVersion)} {
+		sum := sha256.Sum256(part)
+		h.Write(sum[:])
+	}
+	return "file-" + hex.EncodeToString(h.Sum(nil)[:12]), nil
+}
+
+// release is disclosure.Release or disclosure.Expose.
+type release func(*disclosure.Table) (*disclosure.Answer, error)
+
+// answer puts the tables together; exact says whether every sum was exact.
+func (p *Protocol) answer(ctx context.Context, s source, release release) (a *Answer, exact bool, err error) {
+	steps, err := s.attrition(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	arms, err := s.arms(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	a = &Answer{
+		Study:       p.Study,
+		Missing:     map[string]any{"method": p.Missing.Method},
+		Diagnostics: map[string]any{},
+		Warnings:    []string{warnAssociation},
+	}
+	estimates, err := p.estimates(ctx, s, arms, a)
+	if err != nil {
+		return nil, false, err
+	}
+	differences, err := s.balance(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	p.warn(a, arms, differences)
+	smaller := min(arms[0].outcome.N, arms[1].outcome.N)
+	for _, t := range []struct {
+		into  **disclosure.Answer
+		table *disclosure.Table
+	}{
+		{&a.Attrition, attritionTable(steps)},
+		{&a.Arms, armsTable(arms)},
+		{&a.Estimates, &disclosure.Table{Question: "study_estimates", Rows: estimates}},
+		{&a.Balance, balanceTable(differences, smaller)},
+	} {
+		if *t.into, err = release(t.table); err != nil {
+			return nil, false, err
+		}
+	}
+	return a, s.exact(), nil
+}
+
+func attritionTable(steps []step) *disclosure.Table {
+	t := &disclosure.Table{Question: "study_attrition"}
+	for _, s := range steps {
+		t.Rows = append(t.Rows, disclosure.Record{Cells: map[string]any{"step": s.name, "n": s.n}})
+	}
+	return t
+}
+
+func armsTable(arms [2]arm) *disclosure.Table {
+	t := &disclosure.Table{Question: "study_arms"}
+	for _, a := range arms {
+		cells := map[string]any{
+			"arm": a.name, "n": a.outcome.N,
+			"mean_follow_up": a.outcome.Mean, "std_dev": math.Sqrt(a.outcome.Variance),
+		}
+		if a.baseline != nil {
+			cells["mean_baseline"] = a.baseline.Mean
+		}
+		t.Rows = append(t.Rows, disclosure.Record{Cells: cells})
+	}
+	return t
+}
+
+func balanceTable(differences []difference, smaller int64) *disclosure.Table {
+	t := &disclosure.Table{Question: "study_balance"}
+	for _, d := range differences {
+		cells := map[string]any{"term": d.term, "_n": smaller}
+		if d.ok {
+			cells["smd_before"] = d.smd
+		}
+		t.Rows = append(t.Rows, disclosure.Record{Cells: cells})
+	}
+	return t
+}
+
+func (p *Protocol) estimates(ctx context.Context, s source, arms [2]arm, a *Answer) ([]disclosure.Record, error) {
+	var out []disclosure.Record
+	smaller := min(arms[0].outcome.N, arms[1].outcome.N)
+	for _, method := range p.Methods {
+		f, err := p.estimate(ctx, s, arms, method)
+		if err != nil {
+			return nil, fmt.Errorf("study: %s: %w", method, advise(err))
+		}
+		if method == "ancova" {
+			a.Diagnostics["ancova"] = map[string]any{
+				"variance": p.Variance.Kind, "df": f.df, "r_squared": disclosure.Significant(f.rSquared, 3), "formula": p.formula(),
+			}
+		}
+		sampling := disclosure.Sampling{Value: f.estimate, StdErr: f.stdErr, N: f.n, DF: f.df, Level: p.Level}
+		out = append(out, disclosure.Record{Cells: map[string]any{
+			"method": method, "estimand": p.Estimand, "estimate": f.estimate,
+			"std_err": disclosure.StdErr(sampling), "lower": disclosure.Lower(sampling), "upper": disclosure.Upper(sampling),
+			"p_value": disclosure.PValue(sampling), "n": f.n, "ess": f.n, "_n_smaller_arm": smaller,
+		}})
+	}
+	return out, nil
+}
+
+// estimate runs one method: crude is Welch's difference of two means, whatever
+// the protocol's variance; ancova the coefficient of treatment.
+func (p *Protocol) estimate(ctx context.Context, s source, arms [2]arm, method string) (fitted, error) {
+	if method == "ancova" {
+		return s.ancova(ctx)
+	}
+	one, zero := arms[0].outcome, arms[1].outcome
+	w, err := twosample.Welch(one.N, one.Mean, one.Variance, zero.N, zero.Mean, zero.Variance, p.Level)
+	return fitted{estimate: w.Difference, stdErr: w.StdErr, df: w.DF, n: one.N + zero.N}, err
+}
+
+// advise adds what an author can do about a failed fit.
+func advise(err error) error {
+	switch {
+	case errors.Is(err, analytics.ErrTooFewObservations):
+		return fmt.Errorf("%w; loosen the eligibility or drop covariates", err)
+	case errors.Is(err, analytics.ErrCollinear):
+		return fmt.Errorf("%w; drop one of the covariates that determine each other", err)
+	}
+	return err
+}
+
+func (p *Protocol) warn(a *Answer, arms [2]arm, differences []difference) {
+	for _, x := range arms {
+		if x.outcome.N < displayArm {
+			a.Warnings = append(a.Warnings, fmt.Sprintf("Arm %q has fewer than %d people: too few to compare.", x.name, displayArm))
+		}
+	}
+	apart := slices.ContainsFunc(differences, func(d difference) bool { return d.ok && math.Abs(d.smd) >= smdTarget })
+	if apart {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("The arms differ before treatment: a standardised difference is %.1f or more; see balance.", smdTarget))
+	}
+}
