@@ -1,0 +1,158 @@
+package instruments
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+)
+
+// Definition is one version of one questionnaire: what is asked, in which
+// codes, and how the answers become scores. It is read-only and safe for
+// concurrent use.
+type Definition struct {
+	ID      ID     `yaml:"id" json:"id"`
+	Version string `yaml:"version" json:"version"`
+	// Current marks the version that an empty version means. Each ID has one.
+	Current bool   `yaml:"current" json:"current"`
+	Title   string `yaml:"title" json:"title"`
+	// Algorithm names our way of scoring it, odi-1. It changes when a score of
+	// the same answers would.
+	Algorithm string    `yaml:"algorithm" json:"algorithm"`
+	Direction Direction `yaml:"direction" json:"direction"`
+	// Recall is the period that the answers are about, in our own words.
+	Recall       string   `yaml:"recall" json:"recall,omitempty"`
+	SeveralTicks TickRule `yaml:"several_ticks" json:"several_ticks"`
+	// Profile is how many leading items may be written as the digits of one
+	// string ("21232"), 0 where the instrument has no such form.
+	Profile int `yaml:"profile" json:"profile,omitempty"`
+	// Optional is how many trailing items may be absent.
+	Optional int      `yaml:"-" json:"optional_items"`
+	Items    []Item   `yaml:"items" json:"items"`
+	Scores   []*Score `yaml:"scores" json:"scores"`
+	// DefaultValueSet is the value set whose score is the response's score.
+	DefaultValueSet string   `yaml:"default_value_set" json:"default_value_set,omitempty"`
+	Licence         string   `yaml:"licence" json:"licence"`
+	Sources         []string `yaml:"sources" json:"sources"`
+	Notes           []string `yaml:"notes" json:"notes,omitempty"`
+
+	primary int // index in Scores
+}
+
+// Item is one question: a stable key, a topic in our own words and the codes
+// it allows, Min to Max inclusive.
+type Item struct {
+	Key      string `yaml:"key" json:"key"`
+	Label    string `yaml:"label" json:"label"`
+	Min      int16  `yaml:"min" json:"min"`
+	Max      int16  `yaml:"max" json:"max"`
+	Optional bool   `yaml:"optional" json:"optional,omitempty"`
+}
+
+// Score is one number that an instrument yields, under one algorithm and,
+// where there are several, one value set. Every number of it is in points but
+// Unit, and those that are nil are not established.
+type Score struct {
+	// Name is the stem of the outcome's column: odi, eq5d5l, eqvas.
+	Name string `yaml:"name" json:"name"`
+	// SameAs names the instrument whose score this is, where another
+	// questionnaire contains it (the VAS of EQ-5D). All fields come from there.
+	SameAs     ID         `yaml:"same_as" json:"-"`
+	Instrument ID         `yaml:"-" json:"instrument"`
+	Algorithm  string     `yaml:"algorithm" json:"algorithm"`
+	ValueSet   string     `yaml:"value_set" json:"value_set,omitempty"`
+	Label      string     `yaml:"label" json:"label"`
+	Direction  Direction  `yaml:"direction" json:"direction"`
+	Rule       string     `yaml:"rule" json:"rule"`
+	Parameters Parameters `yaml:"parameters" json:"parameters,omitzero"`
+	// ItemKeys are the items it is made of; every item that is not optional
+	// where the file names none.
+	ItemKeys []string `yaml:"items" json:"items"`
+	// Unit is how many units make one point: the least common multiple of the
+	// denominators the score can have, so that units are whole.
+	Unit int64   `yaml:"unit" json:"unit"`
+	Min  float64 `yaml:"min" json:"min"`
+	Max  float64 `yaml:"max" json:"max"`
+	// Missing is how many of the items may be unanswered.
+	Missing MissingRule `yaml:"missing" json:"missing"`
+	Bands   []Band      `yaml:"bands" json:"bands,omitempty"`
+
+	// MIC is the minimal important change within a person, for the better.
+	MIC *float64 `yaml:"mic" json:"mic"`
+	// DetAbs is the change for the worse that counts as deterioration. It is
+	// a number of its own: worsening is not improvement mirrored.
+	DetAbs *float64 `yaml:"det_abs" json:"det_abs"`
+	// MDC is the minimal detectable change, the measurement error at 95 %.
+	MDC *float64 `yaml:"mdc" json:"mdc"`
+	// Floor is the lowest baseline from which a responder can be judged.
+	Floor *float64 `yaml:"floor" json:"floor"`
+	// Responder is pct30, absolute, reliable_change, or empty where the
+	// instrument has no rule, for ResponderReason.
+	Responder       string `yaml:"responder" json:"responder,omitempty"`
+	ResponderReason string `yaml:"responder_reason" json:"responder_reason,omitempty"`
+	// RecoveredAtMost is the follow-up score that counts as recovered.
+	RecoveredAtMost *float64 `yaml:"recovered_at_most" json:"recovered_at_most,omitempty"`
+	Sources         []string `yaml:"sources" json:"sources,omitempty"`
+
+	index  []int // positions of its items in the definition
+	need   int   // fewest answered items that give a score
+	scorer scorer
+	bands  []int32 // upper bounds of Bands in units
+}
+
+// MissingRule says how many items may be missing. What then fills in for them
+// is the score's Rule.
+type MissingRule struct {
+	AtMost int `yaml:"at_most" json:"at_most"`
+}
+
+// Band is a named range of a score: above the band before it, up to and with
+// UpTo points. The last band has no UpTo.
+type Band struct {
+	Name string   `yaml:"name" json:"name"`
+	UpTo *float64 `yaml:"up_to" json:"up_to,omitempty"`
+}
+
+// Primary returns the score that is the response's own: of several value sets
+// the default one.
+func (d *Definition) Primary() *Score { return d.Scores[d.primary] }
+
+// ItemIndex returns the position of the item with that key.
+func (d *Definition) ItemIndex(key string) (int, bool) {
+	i := slices.IndexFunc(d.Items, func(it Item) bool { return it.Key == key })
+	return i, i >= 0
+}
+
+// ItemLabelled returns the position of the item with that label. Decoders of
+// files whose columns are named by topic map them with it: files and
+// questionnaires disagree on the order of items.
+func (d *Definition) ItemLabelled(label string) (int, bool) {
+	i := slices.IndexFunc(d.Items, func(it Item) bool { return it.Label == label })
+	return i, i >= 0
+}
+
+// Column returns the stem of the score's columns in the outcome table, to
+// which a timepoint is added: odi, eq5d5l_uk5l_rowen2026, eqvas.
+func (s *Score) Column() string {
+	if s.ValueSet == "" {
+		return s.Name
+	}
+	return s.Name + "_" + s.ValueSet
+}
+
+// Points returns a stored count of units in the instrument's points.
+func (s *Score) Points(units int32) float64 { return float64(units) / float64(s.Unit) }
+
+// ThresholdUnits returns the smallest whole number of units that is at least
+// points, so that x ≥ points and units(x) ≥ ThresholdUnits(points) agree.
+func (s *Score) ThresholdUnits(points float64) int64 {
+	return int64(math.Ceil(points*float64(s.Unit) - epsilon))
+}
+
+// MarshalJSON adds the column to the fields of the score.
+func (s *Score) MarshalJSON() ([]byte, error) {
+	type fields Score
+	return json.Marshal(struct {
+		Column string `json:"column"`
+		*fields
+	}{s.Column(), (*fields)(s)})
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+)
+
+// Route is one route: how it is called, what it takes, what it gives, and who
+// handles it. The router and /openapi.json are both made from the same list.
+type Route struct {
+	Method  string
+	Path    string // with {name} or {name:pattern} for path parameters
+	Summary string
+	Open    bool // outside the identity middleware: operational routes only
+	Params  []Param
+	Body    *Body
+	Answers []Reply
+	Handler http.Handler
+}
+
+// Param is a query or path parameter.
+type Param struct {
+	Name, In    string // In: query | path
+	Description string
+	Required    bool
+	List        bool // comma separated
+	Schema      Schema
+}
+
+// Body is what a route takes, in any of its media types.
+type Body struct {
+	Types       []string
+	Description string
+	Schema      Schema
+}
+
+// Reply is one answer of a route.
+type Reply struct {
+	Status      int
+	Description string
+	Types       []string
+	Schema      Schema
+}
+
+// Schema is a JSON Schema.
+type Schema = map[string]any
+
+// Mount registers the routes; those that are not open pass identify. A query
+// parameter that a route does not describe is refused.
+func Mount(r *mux.Router, routes []Route, identify func(http.Handler) http.Handler) {
+	for _, route := range routes {
+		h := refuseUnknown(route)
+		if !route.Open {
+			h = identify(h)
+		}
+		r.Handle(route.Path, h).Methods(route.Method)
+	}
+}
+
+// refuseUnknown answers 400 to a query parameter that the route does not know.
+func refuseUnknown(route Route) http.Handler {
+	var known []string
+	for _, p := range route.Params {
+		if p.In == "query" {
+			known = append(known, p.Name)
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name := range r.URL.Query() {
+			if !slices.Contains(known, name) {
+				detail := "this route takes no parameter of that name"
+				if len(known) > 0 {
+					detail = "unknown parameter; this route takes " + strings.Join(known, ", ")
+				}
+				WriteProblem(w, r, http.StatusBadRequest, detail)
+				return
+			}
+		}
+		route.Handler.ServeHTTP(w, r)
+	})
+}
