@@ -18,6 +18,8 @@ type Route struct {
 	Params  []Param
 	Body    *Body
 	Answers []Reply
+	// Handler is nil where the room registers the route itself and only its
+	// description is wanted here.
 	Handler http.Handler
 }
 
@@ -52,6 +54,9 @@ type Schema = map[string]any
 // parameter that a route does not describe is refused.
 func Mount(r *mux.Router, routes []Route, identify func(http.Handler) http.Handler) {
 	for _, route := range routes {
+		if route.Handler == nil {
+			continue // described here, registered by the room itself
+		}
 		h := refuseUnknown(route)
 		if !route.Open {
 			h = identify(h)

@@ -45,14 +45,9 @@ func (a *Answer) Index(column string) int {
 // with the columns in their order.
 func (a *Answer) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString(`{"rows":[`)
-	for i, row := range a.Rows {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if err := a.writeRow(&b, row); err != nil {
-			return nil, err
-		}
+	b.WriteString(`{"rows":`)
+	if err := a.writeRows(&b); err != nil {
+		return nil, err
 	}
 	notes := a.Notes
 	if notes == nil {
@@ -65,7 +60,7 @@ func (a *Answer) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.WriteString("],")
+	b.WriteByte(',')
 	b.Write(tail[1:])
 	return b.Bytes(), nil
 }
@@ -97,5 +92,32 @@ func (a *Answer) writeRow(b *bytes.Buffer, row Row) error {
 		b.Write(list)
 	}
 	b.WriteByte('}')
+	return nil
+}
+
+// Rows is the table of an answer without notes and receipt.
+type Rows struct{ of *Answer }
+
+// RowsOnly returns the rows alone, to stand within a larger answer.
+func (a *Answer) RowsOnly() Rows { return Rows{a} }
+
+// MarshalJSON writes [{column: value, …}].
+func (r Rows) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	err := r.of.writeRows(&b)
+	return b.Bytes(), err
+}
+
+func (a *Answer) writeRows(b *bytes.Buffer) error {
+	b.WriteByte('[')
+	for i, row := range a.Rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if err := a.writeRow(b, row); err != nil {
+			return err
+		}
+	}
+	b.WriteByte(']')
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
+	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
 )
 
@@ -229,4 +230,24 @@ func (p *Protocol) warn(a *Answer, arms [2]arm, differences []difference) {
 	if apart {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("The arms differ before treatment: a standardised difference is %.1f or more; see balance.", smdTarget))
 	}
+}
+
+// RunStore answers a protocol from the programme's outcome table. exact says
+// whether every sum was a sum of whole numbers.
+func RunStore(ctx context.Context, p *Protocol, r Reader, of *programme.Programme, undisclosed bool) (a *Answer, exact bool, err error) {
+	if p.Data.File != "" {
+		return nil, false, errors.New("study: the protocol names a data.file: run it where the file is")
+	}
+	s, err := p.openStore(ctx, r, of)
+	if err != nil {
+		return nil, false, err
+	}
+	if undisclosed {
+		return p.answer(ctx, s, disclosure.Expose)
+	}
+	// A study names its own cohorts, which the ledger of dimension cells can not
+	// compare; it runs at the data directory only, never over HTTP.
+	return p.answer(ctx, s, func(t *disclosure.Table) (*disclosure.Answer, error) {
+		return disclosure.Release(ctx, t, &disclosure.Ledger{}, nil)
+	})
 }

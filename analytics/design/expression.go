@@ -1,0 +1,176 @@
+package design
+
+import (
+	"math"
+)
+
+// functions are those that may stand around a number within an expression.
+var functions = map[string]func(float64) float64{"log": math.Log, "sqrt": math.Sqrt, "exp": math.Exp, "abs": math.Abs}
+
+// checkVariable refuses functions that the language does not have.
+func checkVariable(n *node) error {
+	if n.op == "name" {
+		if n.text == "." {
+			return syntax(". is not supported: name the columns")
+		}
+		return nil
+	}
+	switch n.text {
+	case "I":
+		if len(n.args) != 1 {
+			return syntax("I() takes one expression")
+		}
+		return checkArithmetic(n.args[0])
+	case "factor", "as.factor":
+		if len(n.args) != 1 || n.args[0].op != "name" {
+			return syntax("%s() takes one column", n.text)
+		}
+		return nil
+	case "poly":
+		if len(n.args) != 2 || n.args[0].op != "name" || n.args[1].op != "number" {
+			return syntax("poly() takes a column and a degree")
+		}
+		if d := n.args[1].num; d != math.Trunc(d) || d < 1 || d > 10 {
+			return syntax("the degree of poly() must be 1 to 10")
+		}
+		return nil
+	}
+	return checkArithmetic(n)
+}
+
+// checkArithmetic refuses what can not be computed from numbers.
+func checkArithmetic(n *node) error {
+	switch n.op {
+	case "number", "name":
+		return nil
+	case "call":
+		if functions[n.text] == nil && n.text != "I" || len(n.args) != 1 {
+			return syntax("function %s() is not supported", n.text)
+		}
+	case "(", "+", "-", "*", "/", "^":
+	default:
+		return syntax("%s is not supported within an expression", n.op)
+	}
+	for _, a := range n.args {
+		if err := checkArithmetic(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluate computes the node over every row; a missing value gives NaN.
+func (t *Table) evaluate(n *node) ([]float64, error) {
+	switch n.op {
+	case "number":
+		out := make([]float64, t.rows)
+		for i := range out {
+			out[i] = n.num
+		}
+		return out, nil
+	case "name":
+		return t.numeric(n.text)
+	case "(":
+		return t.evaluate(n.args[0])
+	case "call":
+		x, err := t.evaluate(n.args[0])
+		if err != nil || n.text == "I" {
+			return x, err
+		}
+		return apply(x, functions[n.text]), nil
+	}
+	a, err := t.evaluate(n.args[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(n.args) == 1 {
+		if n.op == "-" {
+			return apply(a, func(v float64) float64 { return -v }), nil
+		}
+		return a, nil
+	}
+	b, err := t.evaluate(n.args[1])
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(a))
+	for i := range out {
+		out[i] = operate(n.op, a[i], b[i])
+	}
+	return out, nil
+}
+
+// numeric returns a numeric column.
+func (t *Table) numeric(name string) ([]float64, error) {
+	c, ok := t.Column(name)
+	if !ok {
+		return nil, syntax("there is no column %q", name)
+	}
+	if c.IsFactor() {
+		return nil, syntax("column %q holds text where a number is needed", name)
+	}
+	return c.Values, nil
+}
+
+func operate(op string, a, b float64) float64 {
+	switch op {
+	case "+":
+		return a + b
+	case "-":
+		return a - b
+	case "*":
+		return a * b
+	case "/":
+		return a / b
+	}
+	if b == 2 {
+		return a * a
+	}
+	return math.Pow(a, b)
+}
+
+func apply(x []float64, f func(float64) float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = f(v)
+	}
+	return out
+}
+
+// orthogonalPolynomials returns R's poly(x, degree): columns of unit length,
+// orthogonal to the constant and to each other, by the three-term recurrence.
+func orthogonalPolynomials(x []float64, degree int) ([][]float64, error) {
+	distinct := map[float64]bool{}
+	for _, v := range x {
+		distinct[v] = true
+	}
+	if degree >= len(distinct) {
+		return nil, syntax("poly() of degree %d needs more than %d distinct values", degree, len(distinct))
+	}
+	previous := make([]float64, len(x))
+	current := apply(x, func(float64) float64 { return 1 })
+	norm := float64(len(x))
+	before := 1.0
+	var out [][]float64
+	for d := 0; d < degree; d++ {
+		alpha := 0.0
+		for i, v := range x {
+			alpha += v * current[i] * current[i]
+		}
+		alpha /= norm
+		beta := 0.0
+		if d > 0 {
+			beta = norm / before
+		}
+		next := make([]float64, len(x))
+		after := 0.0
+		for i, v := range x {
+			next[i] = (v-alpha)*current[i] - beta*previous[i]
+			after += next[i] * next[i]
+		}
+		previous, current, before, norm = current, next, norm, after
+		length := math.Sqrt(norm)
+		out = append(out, apply(current, func(v float64) float64 { return v / length }))
+	}
+	return out, nil
+}

@@ -1,0 +1,299 @@
+package design
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+)
+
+// maxCells bounds the size of a design that is built in memory.
+const maxCells = 400_000_000
+
+// Matrix is a design over rows. X is row after row; Assign gives for each
+// column the place of its term in Labels plus one, 0 for the intercept; Rows
+// are the places in the table of the rows used, those without a missing value.
+type Matrix struct {
+	Names    []string
+	Labels   []string
+	Assign   []int
+	N, P     int
+	X        []float64
+	Y        []float64 // nil when the formula has no response
+	Response string
+	Rows     []int
+}
+
+// Row returns row i of the design; it must not be modified.
+func (m *Matrix) Row(i int) []float64 { return m.X[i*m.P : (i+1)*m.P] }
+
+// Column returns a copy of column j.
+func (m *Matrix) Column(j int) []float64 {
+	out := make([]float64, m.N)
+	for i := range out {
+		out[i] = m.X[i*m.P+j]
+	}
+	return out
+}
+
+// Place returns the column of that name, or -1.
+func (m *Matrix) Place(name string) int {
+	for j, n := range m.Names {
+		if n == name {
+			return j
+		}
+	}
+	return -1
+}
+
+// part is one column that a variable contributes to a term.
+type part struct {
+	suffix string
+	values []float64
+}
+
+// bound is a variable of the formula with its values over the used rows.
+type bound struct {
+	variable
+	factor *Column
+	parts  []part // of a variable that is not a factor
+}
+
+// Build returns the design of the formula over the table's rows, those with a
+// missing value in a variable of the formula left out. An unknown column, text
+// where a number is needed, no rows: ErrInvalidParameter.
+func (f Formula) Build(t *Table) (*Matrix, error) {
+	rows, err := f.complete(t)
+	if err != nil {
+		return nil, err
+	}
+	used := t.Select(rows)
+	m := &Matrix{N: len(rows), Rows: rows, Labels: f.Labels(), Response: f.ResponseName()}
+	if f.response != nil {
+		if m.Y, err = used.evaluate(f.response); err != nil {
+			return nil, err
+		}
+		if err := finite(m.Response, m.Y); err != nil {
+			return nil, err
+		}
+	}
+	vars := make([]bound, len(f.variables))
+	for i, v := range f.variables {
+		if vars[i], err = used.bind(v); err != nil {
+			return nil, err
+		}
+	}
+	columns, err := f.columns(vars, m)
+	if err != nil {
+		return nil, err
+	}
+	m.fill(columns)
+	return m, nil
+}
+
+// complete lists the rows without a missing value in the formula's columns.
+func (f Formula) complete(t *Table) ([]int, error) {
+	var columns []Column
+	for _, name := range f.Columns() {
+		c, ok := t.Column(name)
+		if !ok {
+			return nil, syntax("there is no column %q", name)
+		}
+		columns = append(columns, c)
+	}
+	rows := make([]int, 0, t.rows)
+next:
+	for r := 0; r < t.rows; r++ {
+		for _, c := range columns {
+			if c.Missing(r) {
+				continue next
+			}
+		}
+		rows = append(rows, r)
+	}
+	if len(rows) == 0 {
+		return nil, syntax("no row has a value in every variable")
+	}
+	return rows, nil
+}
+
+// bind evaluates a variable over the used rows.
+func (t *Table) bind(v variable) (bound, error) {
+	b := bound{variable: v}
+	n := v.expr
+	if n.op == "name" {
+		c, ok := t.Column(n.text)
+		if ok && c.IsFactor() {
+			b.factor = &c
+			return b, nil
+		}
+	}
+	switch {
+	case n.op == "call" && (n.text == "factor" || n.text == "as.factor"):
+		c, _ := t.Column(n.args[0].text)
+		c = AsFactor(c)
+		b.factor = &c
+		return b, nil
+	case n.op == "call" && n.text == "poly":
+		x, err := t.numeric(n.args[0].text)
+		if err != nil {
+			return b, err
+		}
+		columns, err := orthogonalPolynomials(x, int(n.args[1].num))
+		for i, c := range columns {
+			b.parts = append(b.parts, part{suffix: strconv.Itoa(i + 1), values: c})
+		}
+		return b, err
+	}
+	x, err := t.evaluate(n)
+	if err != nil {
+		return b, err
+	}
+	b.parts = []part{{values: x}}
+	return b, finite(v.name, x)
+}
+
+// AsFactor returns the column as a factor: a factor as it is, numbers with their
+// distinct values as levels, ascending; missing values stay missing.
+func AsFactor(c Column) Column {
+	if c.IsFactor() {
+		return c
+	}
+	place := map[float64]int{}
+	var values []float64
+	for _, v := range c.Values {
+		if _, seen := place[v]; !seen && !math.IsNaN(v) {
+			place[v] = 0
+			values = append(values, v)
+		}
+	}
+	sort.Float64s(values)
+	f := Column{Name: c.Name, Levels: make([]string, len(values)), Codes: make([]int, len(c.Values))}
+	for k, v := range values {
+		place[v] = k
+		f.Levels[k] = strconv.FormatFloat(v, 'g', 15, 64)
+	}
+	for i, v := range c.Values {
+		f.Codes[i] = -1
+		if !math.IsNaN(v) {
+			f.Codes[i] = place[v]
+		}
+	}
+	return f
+}
+
+// columns lists the columns of every term, naming them in m.
+func (f Formula) columns(vars []bound, m *Matrix) ([][]float64, error) {
+	var out [][]float64
+	if f.intercept {
+		m.Names, m.Assign = append(m.Names, "(Intercept)"), append(m.Assign, 0)
+		ones := make([]float64, m.N)
+		for i := range ones {
+			ones[i] = 1
+		}
+		out = append(out, ones)
+	}
+	codings := f.codings(func(i int) bool { return vars[i].factor != nil })
+	for k, t := range f.terms {
+		products := []part{{}}
+		for i := range vars {
+			if !t.has(i) {
+				continue
+			}
+			own, err := vars[i].columns(codings[k][i] == full)
+			if err != nil {
+				return nil, err
+			}
+			if (len(out)+len(products)*len(own))*m.N > maxCells {
+				return nil, syntax("more than %d cells", maxCells)
+			}
+			products = multiply(products, own)
+		}
+		for _, p := range products {
+			out = append(out, p.values)
+			m.Names, m.Assign = append(m.Names, p.suffix), append(m.Assign, k+1)
+		}
+	}
+	return out, nil
+}
+
+// columns returns the columns that the variable brings to a term, named.
+func (b bound) columns(everyLevel bool) ([]part, error) {
+	var out []part
+	if b.factor == nil {
+		for _, p := range b.parts {
+			out = append(out, part{suffix: b.name + p.suffix, values: p.values})
+		}
+		return out, nil
+	}
+	first := 1
+	if everyLevel {
+		first = 0
+	} else if len(b.factor.Levels) < 2 {
+		return nil, syntax("%s has one level among the rows used: contrasts need two", b.name)
+	}
+	for k := first; k < len(b.factor.Levels); k++ {
+		v := make([]float64, len(b.factor.Codes))
+		for i, c := range b.factor.Codes {
+			if c == k {
+				v[i] = 1
+			}
+		}
+		out = append(out, part{suffix: b.name + b.factor.Levels[k], values: v})
+	}
+	return out, nil
+}
+
+// multiply crosses two lists of columns, the first varying fastest.
+func multiply(a, b []part) []part {
+	out := make([]part, 0, len(a)*len(b))
+	for _, y := range b {
+		for _, x := range a {
+			if x.values == nil {
+				out = append(out, y)
+				continue
+			}
+			v := make([]float64, len(x.values))
+			for i := range v {
+				v[i] = x.values[i] * y.values[i]
+			}
+			out = append(out, part{suffix: x.suffix + ":" + y.suffix, values: v})
+		}
+	}
+	return out
+}
+
+// fill lays the columns out row after row.
+func (m *Matrix) fill(columns [][]float64) {
+	m.P = len(columns)
+	m.X = make([]float64, m.N*m.P)
+	for j, c := range columns {
+		for i, v := range c {
+			m.X[i*m.P+j] = v
+		}
+	}
+}
+
+func finite(name string, x []float64) error {
+	for _, v := range x {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return syntax("%s is not a finite number in every row", name)
+		}
+	}
+	return nil
+}
+
+// String says how large the design is.
+func (m *Matrix) String() string { return fmt.Sprintf("%d rows × %d columns", m.N, m.P) }
+
+// Assigned lists the columns that the term at that place (counted from 1, the
+// intercept 0) brought.
+func (m *Matrix) Assigned(term int) []int {
+	var out []int
+	for j, t := range m.Assign {
+		if t == term {
+			out = append(out, j)
+		}
+	}
+	return out
+}

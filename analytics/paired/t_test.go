@@ -1,0 +1,124 @@
+package paired
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/moments"
+)
+
+func near(got, want, tol float64) bool { return math.Abs(got-want) <= tol*math.Max(1, math.Abs(want)) }
+
+func TestAgreesWithR(t *testing.T) {
+	raw, err := os.ReadFile("testdata/paired.golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g struct {
+		Cases []struct {
+			First, Second                           []float64
+			Level, Mean, Se, Low, High, T, P, SD, R float64
+		}
+	}
+	if err := json.Unmarshal(raw, &g); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range g.Cases {
+		before := slices.Clone(c.First)
+		r, err := TTest(c.First, c.Second, c.Level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(before, c.First) {
+			t.Error("TTest changed its input")
+		}
+		for name, pair := range map[string][2]float64{"mean": {r.Value, c.Mean}, "se": {r.StdErr, c.Se}, "low": {r.Lower, c.Low}, "high": {r.Upper, c.High},
+			"t": {r.Statistic, c.T}, "p": {r.P, c.P}, "sd": {r.StdDev, c.SD}, "r": {*r.Correlation, c.R}} {
+			if !near(pair[0], pair[1], 1e-12) {
+				t.Errorf("case %d %s = %v, R has %v", i, name, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+var terms = []moments.Term{moments.Intercept(), moments.Column("first"), moments.Column("second")}
+
+func TestMomentsAreRows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(3, 30).Draw(t, "n")
+		first, second, rows := make([]float64, n), make([]float64, n), []float64(nil)
+		for i := range first {
+			first[i] = float64(rapid.IntRange(0, 100).Draw(t, "first"))
+			second[i] = float64(rapid.IntRange(0, 100).Draw(t, "second"))
+		}
+		first[0], second[0], first[1], second[1] = 10, 20, 30, 5
+		for i := range first {
+			rows = append(rows, 1, first[i], second[i])
+		}
+		m, err := moments.FromRows(terms, []int64{1, 1, 1}, rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := FromMoments(m, 1, 2, 0.95)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := TTest(first, second, 0.95)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !near(a.Value, b.Value, 1e-12) || !near(a.Lower, b.Lower, 1e-11) || !near(a.P, b.P, 1e-9) || !near(a.StdDev, b.StdDev, 1e-11) {
+			t.Fatalf("moments %+v, rows %+v", a, b)
+		}
+		c, err := TTest(second, first, 0.95)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Value != -b.Value || c.Lower != -b.Upper || c.P != b.P {
+			t.Fatalf("swap: %+v and %+v", b, c)
+		}
+	})
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		first, second []float64
+		level         float64
+		want          error
+	}{
+		{"lengths", []float64{1, 2}, []float64{1}, 0.95, analytics.ErrInvalidParameter},
+		{"one pair", []float64{1}, []float64{2}, 0.95, analytics.ErrTooFewObservations},
+		{"same change", []float64{1, 2, 3}, []float64{2, 3, 4}, 0.95, analytics.ErrZeroVariance},
+		{"NaN", []float64{1, math.NaN()}, []float64{2, 3}, 0.95, analytics.ErrInvalidParameter},
+		{"level", []float64{1, 2}, []float64{2, 5}, 0, analytics.ErrInvalidParameter},
+	} {
+		if _, err := TTest(c.first, c.second, c.level); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	r, err := TTest([]float64{4, 4, 4}, []float64{1, 2, 9}, 0.95)
+	if err != nil || r.Correlation != nil {
+		t.Errorf("flat first: %+v, %v, want no correlation", r, err)
+	}
+	m, err := moments.FromRows(terms, []int64{1, 1, 1}, []float64{1, 1, 2, 1, 3, 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FromMoments(m, 1, 2, 0.95); !errors.Is(err, analytics.ErrZeroVariance) {
+		t.Errorf("same change in moments: %v", err)
+	}
+	if _, err := FromMoments(m, 1, 9, 0.95); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("column out of range: %v", err)
+	}
+	if _, err := FromMoments(moments.New(terms, m.Units), 1, 2, 0.95); !errors.Is(err, analytics.ErrTooFewObservations) {
+		t.Errorf("no rows: %v", err)
+	}
+}

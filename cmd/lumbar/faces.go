@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lumbar-health/lumbar/dashboards"
+	"github.com/lumbar-health/lumbar/dashboards/console"
+	"github.com/lumbar-health/lumbar/dashboards/grafana"
+	ihttp "github.com/lumbar-health/lumbar/ingest/http"
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries/api"
+	"github.com/lumbar-health/lumbar/web"
+)
+
+// handler puts every face on one router behind one identity middleware. What it
+// returns beside it ends open streams and batches.
+func (h *house) handler(who web.Authenticator, advice string) (http.Handler, func() error, error) {
+	page, err := console.New(h.desk, faces(h.programmes), h.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	records := ihttp.NewRecords(h.pipeline, h.log)
+	identify := web.Identify(who, advice)
+	routes := append(api.New(h.desk, h.programmes, h.log).Routes(), h.operations()...)
+	routes = append(routes, describeFaces()...)
+	routes = append(routes, web.Route{
+		Method: http.MethodGet, Path: "/openapi.json", Summary: "This description", Open: true,
+		Answers: []web.Reply{{Status: http.StatusOK, Description: "OpenAPI 3.1", Types: []string{"application/json"}}},
+	})
+	routes[len(routes)-1].Handler = web.ServeDocument(func() web.Schema { return web.OpenAPI("Lumbar", codeVersion(), routes) })
+	r := mux.NewRouter()
+	r.NotFoundHandler = refusal(http.StatusNotFound, "there is no such route; /openapi.json lists them all")
+	r.MethodNotAllowedHandler = refusal(http.StatusMethodNotAllowed, "the route does not take this method; /openapi.json lists them all")
+	web.Mount(r, routes, identify)
+	closed := r.NewRoute().Subrouter()
+	closed.Use(identify)
+	records.Register(closed)
+	grafana.Register(closed, h.desk, faces(h.programmes), h.log)
+	page.Register(closed)
+	return r, func() error { page.Close(); return records.Close() }, nil
+}
+
+func refusal(status int, detail string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { web.WriteProblem(w, r, status, detail) })
+}
+
+// operations are the routes for those who run the product; they stand open and
+// tell nothing about people.
+func (h *house) operations() []web.Route {
+	text := []string{"text/plain"}
+	return []web.Route{
+		{
+			Method: http.MethodGet, Path: "/healthz", Summary: "The process runs", Open: true,
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "ok", Types: text}},
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }),
+		},
+		{
+			Method: http.MethodGet, Path: "/readyz", Summary: "The engine answers", Open: true,
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "ready", Types: text}, {Status: http.StatusServiceUnavailable, Description: "not ready", Types: text}},
+			Handler: http.HandlerFunc(h.ready),
+		},
+		{
+			Method: http.MethodGet, Path: "/metrics", Summary: "Metrics for Prometheus", Open: true,
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "metrics", Types: text}},
+			Handler: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{Registry: h.registry}),
+		},
+	}
+}
+
+func (h *house) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, stop := context.WithTimeout(r.Context(), 2*time.Second)
+	defer stop()
+	if err := h.store.Ping(ctx); err != nil {
+		w.Header().Set("Retry-After", "2")
+		plain(w, http.StatusServiceUnavailable, "the engine does not answer; it is restarted when it has died")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	// A reader that has gone away is no error of ours.
+	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// faces describes the programmes to the pages and boards.
+func faces(all []*programme.Programme) []dashboards.Programme {
+	var out []dashboards.Programme
+	for _, p := range all {
+		f := dashboards.Programme{ID: p.ID, Title: p.Title, Default: p.Default, MainFollowUp: p.MainFollowUp, Dimensions: p.Dimensions}
+		for _, id := range p.Instruments {
+			label := string(id)
+			if d, err := instruments.Lookup(id, ""); err == nil {
+				label = d.Title
+			}
+			f.Instruments = append(f.Instruments, dashboards.Choice{Key: string(id), Label: label})
+		}
+		for _, t := range p.Timepoints {
+			if t.Key != programme.Baseline {
+				f.Timepoints = append(f.Timepoints, dashboards.Choice{Key: t.Key, Label: t.Label})
+			}
+		}
+		for _, n := range p.Procedures {
+			f.Procedures = append(f.Procedures, dashboards.Choice{Key: n.Key, Label: n.Label})
+		}
+		for _, n := range p.Interventions {
+			f.Interventions = append(f.Interventions, dashboards.Choice{Key: n.Key, Label: n.Label})
+		}
+		out = append(out, f)
+	}
+	return out
+}

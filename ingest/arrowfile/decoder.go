@@ -1,0 +1,247 @@
+package arrowfile
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/ingest/wire"
+	"github.com/lumbar-health/lumbar/instruments"
+)
+
+// Name is the name of the format.
+const Name = "arrow"
+
+// Format returns the format of Arrow IPC files and streams.
+func Format() ingest.Format {
+	return ingest.Format{Name: Name, Detect: detect, Verify: verify, Open: func(in ingest.Input) (ingest.Decoder, error) {
+		return NewDecoder(in, wire.KindResponse|wire.KindEpisode|wire.KindEvent|wire.KindPatient)
+	}}
+}
+
+// Decoder reads the rows of a table, record batch by record batch. Close it.
+type Decoder struct {
+	source    string
+	kinds     wire.Kind
+	reader    *ipc.Reader
+	converter *wire.Converter
+	batch     arrow.Record
+	fields    []bound // of the columns
+	items     []func(i int) int16
+	itemCols  []int // position of item_1 …, −1 = none
+	at        int   // row of the batch
+	line      int
+	row       wire.Row
+	value     wire.Value
+}
+
+// bound is a column with its field, or the name of a covariate.
+type bound struct {
+	column int
+	name   string
+	field  *wire.Field // nil = a covariate of the programme
+	read   cell
+}
+
+// NewDecoder reads the schema. A column that is no field of the given kinds of
+// row, nor a covariate of a programme, refuses the source.
+func NewDecoder(in ingest.Input, kinds wire.Kind) (_ *Decoder, err error) {
+	defer guard(in.Name, &err)
+	if head, _ := in.Reader.Peek(len(magic)); isFile(head) {
+		if _, err := in.Reader.Discard(filePrefix); err != nil {
+			return nil, damaged(in.Name, err)
+		}
+	}
+	// The reader's memory is Go's: texts of a batch may outlive it.
+	reader, err := ipc.NewReader(in.Reader, ipc.WithAllocator(bounded{memory.NewGoAllocator()}))
+	if err != nil {
+		return nil, damaged(in.Name, err)
+	}
+	d := &Decoder{source: in.Name, kinds: kinds, reader: reader, converter: wire.NewConverter(in.Setting)}
+	if err := d.bind(in.Setting); err != nil {
+		reader.Release()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close gives the reader's memory back.
+func (d *Decoder) Close() error {
+	d.reader.Release()
+	return nil
+}
+
+// bind finds the field of each column.
+func (d *Decoder) bind(s ingest.Setting) error {
+	covariates := map[string]bool{}
+	if d.kinds&wire.KindEpisode != 0 {
+		for _, p := range s.Programmes {
+			for _, c := range p.Covariates {
+				covariates[c.Name] = true
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for i, f := range d.reader.Schema().Fields() {
+		field, known := wire.Fields[f.Name]
+		switch n := item(f.Name); {
+		case seen[f.Name]:
+			return d.refuse("has the column " + f.Name + " twice")
+		case n > 0 && d.kinds&wire.KindResponse != 0:
+			for len(d.itemCols) < n {
+				d.itemCols = append(d.itemCols, -1)
+			}
+			d.itemCols[n-1] = i
+		case known && field.Kinds&d.kinds != 0, covariates[f.Name]:
+			d.fields = append(d.fields, bound{column: i, name: f.Name, field: field})
+		default:
+			return d.refuse(fmt.Sprintf("has the unknown column %q", clip(f.Name)))
+		}
+		seen[f.Name] = true
+	}
+	if seen["answers"] && len(d.itemCols) > 0 {
+		return d.refuse("has both answers and item columns")
+	}
+	d.items = make([]func(int) int16, len(d.itemCols))
+	return nil
+}
+
+func clip(s string) string { return s[:min(len(s), 60)] }
+
+func (d *Decoder) refuse(wrong string) error {
+	return &ingest.FileError{Source: d.source, Wrong: wrong, Advice: "name the columns as the fields of the wire format, nested ones joined by _"}
+}
+
+// Next fills rec with the next row.
+func (d *Decoder) Next(rec *ingest.Record) (err error) {
+	defer guard(d.source, &err)
+	for d.batch == nil || d.at >= int(d.batch.NumRows()) {
+		if err := d.nextBatch(); err != nil {
+			return err
+		}
+	}
+	i := d.at
+	d.at++
+	d.line++
+	rec.Line = d.line
+	d.row.Reset()
+	d.row.Kind = 0
+	d.readKind(i, rec)
+	for j := range d.fields {
+		d.set(&d.fields[j], i, rec)
+	}
+	d.readItems(i)
+	if rec.ID = d.row.Value; len(rec.Reasons) == 0 {
+		d.converter.Convert(&d.row, rec)
+	}
+	return nil
+}
+
+// nextBatch reads the next record batch and its columns.
+func (d *Decoder) nextBatch() error {
+	if !d.reader.Next() {
+		if err := d.reader.Err(); err != nil && err != io.EOF {
+			return damaged(d.source, err)
+		}
+		return io.EOF
+	}
+	d.batch, d.at = d.reader.Record(), 0
+	for j := range d.fields {
+		b := &d.fields[j]
+		if b.read = cells(d.batch.Column(b.column)); b.read == nil {
+			return d.refuse(typeError(b.name, d.batch.Column(b.column).DataType()))
+		}
+	}
+	for n, col := range d.itemCols {
+		d.items[n] = func(int) int16 { return instruments.Missing }
+		if col < 0 {
+			continue
+		}
+		if d.items[n] = code(d.batch.Column(col)); d.items[n] == nil {
+			return d.refuse(typeError(fmt.Sprint("item_", n+1), d.batch.Column(col).DataType()))
+		}
+	}
+	return nil
+}
+
+// readKind finds the kind of the row, which decides what its fields mean.
+func (d *Decoder) readKind(i int, rec *ingest.Record) {
+	for j := range d.fields {
+		if d.fields[j].name == "kind" {
+			d.set(&d.fields[j], i, rec)
+		}
+	}
+	if d.row.Kind == 0 {
+		d.row.Kind = d.kinds.Otherwise()
+	}
+	if d.row.Kind&d.kinds == 0 {
+		rec.Reject("kind", ingest.RuleNotAcceptedHere)
+	}
+}
+
+// set puts a cell into the row.
+func (d *Decoder) set(b *bound, i int, rec *ingest.Record) {
+	b.read(i, &d.value)
+	switch {
+	case d.value.Kind == wire.Null:
+	case b.field == nil || b.field.Kinds&d.row.Kind == 0 && d.row.Kind != 0:
+		if d.row.Kind != wire.KindEpisode || b.field != nil {
+			rec.Reject(b.name, ingest.RuleUnknownField)
+			return
+		}
+		d.row.Extra = append(d.row.Extra, wire.Extra{Name: b.name, Value: d.value})
+	default:
+		if rule := b.field.Set(&d.row, &d.value); rule != "" {
+			rec.Reject(strings.ReplaceAll(b.field.Path, ".", "_"), rule)
+		}
+	}
+}
+
+// readItems reads the item columns of a response. Those that no row of the
+// table's narrower questionnaires has are null.
+func (d *Decoder) readItems(i int) {
+	if len(d.items) == 0 || d.row.Kind != wire.KindResponse {
+		return
+	}
+	d.row.HasCodes = true
+	for _, read := range d.items {
+		d.row.Codes = append(d.row.Codes, read(i))
+	}
+}
+
+// damaged says that the source can not be read as Arrow.
+func damaged(source string, err error) error {
+	return &ingest.FileError{Source: source, Wrong: "can not be read as Arrow", Advice: "write it again as an Arrow IPC file or stream", Err: err}
+}
+
+// guard turns a panic of the Arrow library on a malformed source into an error.
+func guard(source string, err *error) {
+	if p := recover(); p != nil {
+		*err = damaged(source, fmt.Errorf("%v", p))
+	}
+}
+
+// bounded refuses to allocate what no real batch needs: a length in a damaged
+// or hostile source is only a number.
+type bounded struct{ memory.Allocator }
+
+// Allocate panics beyond maxBody; the reader turns that into an error.
+func (b bounded) Allocate(size int) []byte {
+	if size < 0 || size > maxBody {
+		panic("a buffer larger than any batch")
+	}
+	return b.Allocator.Allocate(size)
+}
+
+// Reallocate panics beyond maxBody; the reader turns that into an error.
+func (b bounded) Reallocate(size int, old []byte) []byte {
+	if size < 0 || size > maxBody {
+		panic("a buffer larger than any batch")
+	}
+	return b.Allocator.Reallocate(size, old)
+}

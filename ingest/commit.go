@@ -1,0 +1,254 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/lumbar-health/lumbar/record"
+)
+
+// committer decides the fate of prepared records and writes those that are
+// new. One goroutine uses it.
+type committer struct {
+	p       *Pipeline
+	builder *builder
+	keys    []Key
+	owners  []int // for each key the place of its record
+	within  map[Key]struct{}
+	fresh   []*Record
+}
+
+func newCommitter(p *Pipeline) *committer {
+	return &committer{p: p, builder: newBuilder(p.alloc), within: map[Key]struct{}{}}
+}
+
+func (c *committer) close() { c.builder.release() }
+
+// commit stores those of the records that are neither refused nor stored
+// already, through write, and sets the result of each. On an error none of them
+// is known to be stored, and a retry is harmless.
+func (c *committer) commit(ctx context.Context, w Writer, write func(context.Context, Batch) error, records []*Record) error {
+	received := c.p.Now()
+	if err := c.sort(ctx, w, records); err != nil {
+		return err
+	}
+	if len(c.fresh) > 0 {
+		moved, err := c.moved(ctx, w)
+		if err != nil {
+			return err
+		}
+		if err := c.store(ctx, write, moved, received); err != nil {
+			return err
+		}
+	}
+	for _, r := range records {
+		c.p.metrics.rows.WithLabelValues(string(r.Result)).Inc()
+		c.p.metrics.mismatches.Add(float64(r.mismatches))
+	}
+	return nil
+}
+
+// sort sets the result of every record and collects the new ones. A record is
+// a duplicate when all of its rows are stored. Its first row is asked for
+// first: where that one is missing, the others need no look.
+func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error {
+	c.fresh = c.fresh[:0]
+	c.keys, c.owners = c.keys[:0], c.owners[:0]
+	clear(c.within)
+	var buf [16]Key
+	for i, r := range records {
+		keys := r.keys(buf[:0])
+		switch {
+		case len(r.Reasons) > 0:
+			r.Result = ResultRejected
+			continue
+		case len(keys) == 0:
+			r.Reject("record", RuleRequired)
+			r.Result = ResultRejected
+			continue
+		}
+		if _, twice := c.within[keys[0]]; twice {
+			r.Result = ResultDuplicate
+			continue
+		}
+		c.within[keys[0]] = struct{}{}
+		r.Result = ResultStored
+		c.keys, c.owners = append(c.keys, keys[0]), append(c.owners, i)
+	}
+	if err := c.ask(ctx, w, records, func(r *Record) { r.Result = ResultDuplicate }); err != nil {
+		return err
+	}
+	// Of the records whose first row is there, look at the others.
+	candidates := c.owners
+	c.keys, c.owners = nil, nil
+	for _, i := range candidates {
+		r := records[i]
+		if r.Result != ResultDuplicate || r.rows() == 1 {
+			continue
+		}
+		for _, k := range r.keys(buf[:0])[1:] {
+			c.keys, c.owners = append(c.keys, k), append(c.owners, i)
+		}
+	}
+	if err := c.askMissing(ctx, w, records); err != nil {
+		return err
+	}
+	for _, i := range candidates {
+		if records[i].Result == ResultStored {
+			c.fresh = append(c.fresh, records[i])
+		}
+	}
+	return nil
+}
+
+// ask calls found for the record of each key that is stored.
+func (c *committer) ask(ctx context.Context, w Writer, records []*Record, found func(*Record)) error {
+	return c.existing(ctx, w, func(i int, there bool) {
+		if there {
+			found(records[i])
+		}
+	})
+}
+
+// askMissing makes a record new again where one of its keys is not stored.
+func (c *committer) askMissing(ctx context.Context, w Writer, records []*Record) error {
+	return c.existing(ctx, w, func(i int, there bool) {
+		if !there {
+			records[i].Result = ResultStored
+		}
+	})
+}
+
+func (c *committer) existing(ctx context.Context, w Writer, answer func(record int, there bool)) error {
+	if len(c.keys) == 0 {
+		return nil
+	}
+	there, err := w.Existing(ctx, c.keys)
+	if err != nil {
+		return fmt.Errorf("ingest: look for rows stored before: %w", err)
+	}
+	if len(there) != len(c.keys) {
+		return fmt.Errorf("ingest: look for rows stored before: %d answers to %d keys", len(there), len(c.keys))
+	}
+	for i, yes := range there {
+		answer(c.owners[i], yes)
+	}
+	return nil
+}
+
+// subjectMayChange reports whether an earlier version of the response may stand
+// under another patient.
+func (v *Response) subjectMayChange() bool {
+	return !v.Final && (v.Status == record.Amended || v.Status == record.EnteredInError)
+}
+
+// moved finds the responses whose earlier versions stand under another patient:
+// amended or withdrawn under a corrected subject. Each is withdrawn there.
+func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
+	var ids []uint64
+	for _, r := range c.fresh {
+		for i := range r.Responses {
+			if r.Responses[i].subjectMayChange() {
+				ids = append(ids, r.Responses[i].ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	stored, err := w.Holders(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: look for earlier subjects: %w", err)
+	}
+	holders := maps.Clone(stored)
+	if holders == nil {
+		holders = map[uint64][]record.PatientID{}
+	}
+	c.holdersWithin(ids, holders)
+	var out []Response
+	for _, r := range c.fresh {
+		for i := range r.Responses {
+			v := &r.Responses[i]
+			if !v.subjectMayChange() {
+				continue
+			}
+			for _, patient := range holders[v.ID] {
+				if patient != v.PatientID {
+					out = append(out, v.withdrawnFrom(patient))
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// holdersWithin adds the subjects of the batch itself: the first version may
+// come with its amendment. Only earlier versions hold.
+func (c *committer) holdersWithin(ids []uint64, holders map[uint64][]record.PatientID) {
+	asked := make(map[uint64]bool, len(ids))
+	for _, id := range ids {
+		asked[id] = true
+	}
+	for _, r := range c.fresh {
+		for i := range r.Responses {
+			v := &r.Responses[i]
+			if asked[v.ID] && !v.subjectMayChange() && !slices.Contains(holders[v.ID], v.PatientID) {
+				holders[v.ID] = append(slices.Clip(holders[v.ID]), v.PatientID)
+			}
+		}
+	}
+}
+
+// withdrawnFrom returns the retraction of the response under the patient who
+// had it before. It is made of the new version alone, so that a repetition
+// makes the same row.
+func (v *Response) withdrawnFrom(patient record.PatientID) Response {
+	gone := *v
+	gone.PatientID = patient
+	gone.Status = record.EnteredInError
+	gone.EpisodeID = 0
+	gone.Version = v.Version&^(7<<9) | uint64(record.ResponseRank(record.EnteredInError))<<9
+	return gone
+}
+
+// store builds the batch of the new records and writes it.
+func (c *committer) store(ctx context.Context, write func(context.Context, Batch) error, moved []Response, received time.Time) error {
+	b := c.builder
+	b.declare(c.fresh)
+	for _, r := range c.fresh {
+		r.receivedAt(received)
+		b.add(r)
+	}
+	for i := range moved {
+		moved[i].ReceivedAt = received
+		b.addResponse(&moved[i])
+	}
+	batch := b.batch()
+	defer batch.Release()
+	c.p.metrics.batch.Observe(float64(batch.Rows()))
+	start := time.Now()
+	err := write(ctx, batch)
+	c.p.metrics.insert.Observe(time.Since(start).Seconds())
+	if err != nil {
+		return fmt.Errorf("ingest: store a batch of %d rows: %w", batch.Rows(), err)
+	}
+	return nil
+}
+
+func (r *Record) receivedAt(t time.Time) {
+	for i := range r.Responses {
+		r.Responses[i].ReceivedAt = t
+	}
+	for i := range r.Episodes {
+		r.Episodes[i].ReceivedAt = t
+	}
+	for i := range r.Events {
+		r.Events[i].ReceivedAt = t
+	}
+	for i := range r.Patients {
+		r.Patients[i].ReceivedAt = t
+	}
+}

@@ -1,0 +1,122 @@
+package ingest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/record"
+)
+
+// Decoder reads one source, record by record, in memory that does not grow
+// with the source.
+type Decoder interface {
+	// Next fills r, which is empty, with the next record. What is wrong with
+	// the record goes into its Reasons and the next one can be read; io.EOF ends
+	// the source, and any other error means that nothing more can be read.
+	Next(r *Record) error
+}
+
+// Format is one wire format.
+type Format struct {
+	Name string
+	// Detect reports whether a source that begins like this has the format.
+	// head holds at least the first kilobytes, or all of a shorter source.
+	Detect func(head []byte) bool
+	// Verify, where not nil, reads a source to its end to see that it is whole,
+	// without looking at records. It runs before anything is stored.
+	Verify func(source string, in *bufio.Reader) error
+	// Open reads what stands before the first record. An error means that the
+	// source is not of this format, or not as a whole.
+	Open func(in Input) (Decoder, error)
+}
+
+// Input is an opened source: what a decoder may know.
+type Input struct {
+	Name   string // for messages
+	Reader *bufio.Reader
+	Setting
+}
+
+// Setting is what decoders and validation know of the installation.
+type Setting struct {
+	// Programmes are those that records may name. The default one is what a
+	// record without a programme belongs to.
+	Programmes []*programme.Programme
+	// Key makes pseudonyms of NHS numbers; empty refuses them.
+	Key []byte
+	// TestNumbers accepts NHS numbers of the range reserved for tests, and no
+	// others.
+	TestNumbers bool
+	// Now tells the moment of receipt.
+	Now func() time.Time
+}
+
+// Programme returns the programme of that id; an empty one is the default.
+func (s *Setting) Programme(id string) (*programme.Programme, bool) {
+	for _, p := range s.Programmes {
+		if p.ID == id || id == "" && p.Default {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// headSize is how much of a source the detection of formats may look at.
+const headSize = 64 << 10
+
+// pick returns the format of that name, or where none is given the one that
+// knows the beginning of the source.
+func pick(formats []Format, name, source string, in *bufio.Reader) (Format, error) {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		if names[i] = f.Name; f.Name == name {
+			return f, nil
+		}
+	}
+	known := strings.Join(names, ", ")
+	if name != "" {
+		return Format{}, fmt.Errorf("format %q is not known: use one of %s", name, known)
+	}
+	head, err := in.Peek(headSize)
+	if err != nil && err != io.EOF {
+		return Format{}, fmt.Errorf("%s can not be read: %w", source, err)
+	}
+	if len(head) == 0 {
+		return Format{}, &FileError{Source: source, Wrong: "is empty", Advice: "send a file with records"}
+	}
+	for _, f := range formats {
+		if f.Detect(head) {
+			return f, nil
+		}
+	}
+	return Format{}, &FileError{
+		Source: source, Wrong: "has none of the known formats",
+		Advice: "check that it is one of " + known + ", or name the format to see what is missing",
+	}
+}
+
+// maxText is the longest text of any field.
+const maxText = 500
+
+// CheckText rejects a text that is longer than any real value or not UTF-8, or
+// that holds control characters.
+func (r *Record) CheckText(field, s string) {
+	if len(s) > maxText {
+		r.Reject(field, RuleTooLong)
+		return
+	}
+	for _, c := range s {
+		if c == '\uFFFD' || c < ' ' || c == 0x7f {
+			r.Reject(field, RuleEncoding)
+			return
+		}
+	}
+}
+
+// latest is the last day that a date may have: tomorrow, for clocks and time
+// zones differ.
+func (s *Setting) latest() record.Date { return record.DateOf(s.Now()) + 1 }

@@ -1,0 +1,68 @@
+package ingest
+
+import "fmt"
+
+// Reason says which field of a record breaks which rule. It never holds the
+// value.
+type Reason struct {
+	Field string `json:"field"`
+	Rule  string `json:"rule"`
+}
+
+// RowError is one reason why a record of a source was refused. It never holds
+// the value.
+type RowError struct {
+	Source string `json:"source"`
+	Line   int    `json:"line"` // from 1; for tables without lines the row
+	Field  string `json:"field"`
+	Rule   string `json:"rule"`
+}
+
+// Error names source, line, field and rule.
+func (e RowError) Error() string {
+	return fmt.Sprintf("%s: line %d: %s: %s", e.Source, e.Line, e.Field, e.Rule)
+}
+
+// FileError refuses a source as a whole: what is wrong and what to do. Nothing
+// of the source was stored, except where Advice says otherwise.
+type FileError struct {
+	Source string
+	Wrong  string // a clause: "is cut short or damaged (gzip)"
+	Advice string // what to do
+	Err    error  // may be nil
+}
+
+// Error is one line.
+func (e *FileError) Error() string {
+	return fmt.Sprintf("%s %s: %s", e.Source, e.Wrong, e.Advice)
+}
+
+// Unwrap returns the cause.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Rules are the words in which a refusal is told. They are part of the
+// contract: senders' programs read them.
+const (
+	RuleRequired          = "required"           // the field must be there
+	RuleMalformed         = "malformed"          // the line or value can not be read at all
+	RuleUnknownField      = "unknown_field"      // no field of that name
+	RuleEncoding          = "encoding"           // not UTF-8
+	RuleTooLong           = "too_long"           // longer than any real value
+	RuleType              = "type"               // text where a number is wanted, and the like
+	RuleNotAllowed        = "not_allowed"        // not one of the allowed words
+	RuleOutOfRange        = "out_of_range"       // a number or code outside its range
+	RuleItemCount         = "item_count"         // not as many answers as the instrument has items
+	RuleInFuture          = "in_future"          // dated after today
+	RuleUnknownInstrument = "unknown_instrument" // no such instrument or version
+	RuleUnknownProgramme  = "unknown_programme"
+	RuleUnknownTimepoint  = "unknown_timepoint"
+	RuleUnknownKey        = "unknown_key"       // not an intervention or procedure of the programme
+	RuleNoKey             = "no_key"            // an NHS number came, but no key to pseudonymise it is configured
+	RuleNHSNumber         = "nhs_number"        // wrong check digit or length
+	RuleTestNHSNumber     = "nhs_number_test"   // of the range reserved for tests
+	RuleOnePatient        = "one_of"            // neither or both of two fields that exclude each other
+	RuleColumns           = "columns"           // a line with more or fewer fields than the header
+	RuleContradiction     = "contradiction"     // two fields of the record say different things
+	RuleRepeated          = "repeated"          // the field stands twice in one record
+	RuleNotAcceptedHere   = "not_accepted_here" // a kind of row that this route does not take
+)

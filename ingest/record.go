@@ -1,0 +1,189 @@
+package ingest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/record"
+)
+
+// Result is the fate of a record.
+type Result string
+
+// Fates of a record. An amendment counts as stored.
+const (
+	ResultStored    Result = "stored"
+	ResultDuplicate Result = "duplicate"
+	ResultRejected  Result = "rejected"
+)
+
+// Record is what a source holds as one: a line of a table, an object of a
+// stream. It becomes one row or several, which are stored or refused together.
+type Record struct {
+	Line int
+	// ID is the record's own identifier as the sender wrote it, for the reply;
+	// empty where it has none.
+	ID        string
+	Responses []Response
+	Episodes  []Episode
+	Events    []Event
+	Patients  []Patient
+	Reasons   []Reason
+	Result    Result
+
+	mismatches int
+}
+
+// Response is a response on its way to the store, with its instrument.
+type Response struct {
+	record.Response
+	// Definition is set by Pipeline.Prepare.
+	Definition *instruments.Definition
+	// Final says that the id was made of the content, so that no later version
+	// of this response can exist.
+	Final bool
+
+	scored []instruments.Scored
+}
+
+// Episode is an episode on its way to the store. Its covariates stand in the
+// order of its programme.
+type Episode struct {
+	record.Episode
+	// Declared is the programme's list of covariates.
+	Declared []programme.Covariate
+}
+
+// EventStatus is the state of an event.
+type EventStatus int8
+
+// Event states, as the store's Enum8.
+const (
+	EventFinal          EventStatus = 1
+	EventEnteredInError EventStatus = 2
+)
+
+// Event is something that happened to a person: a referral, a treatment, an
+// admission, a cost.
+type Event struct {
+	PatientID    record.PatientID
+	ID           uint64
+	Version      uint64
+	Status       EventStatus
+	Programme    string
+	EpisodeID    uint64
+	Type         string
+	HappenedAt   time.Time
+	HappenedOn   record.Date
+	Organisation string
+	Intervention string
+	CodeSystem   string
+	Code         string
+	CostPence    int64
+	Source       string
+	SourceID     string
+	ReceivedAt   time.Time
+}
+
+// PatientStatus is the state of a patient.
+type PatientStatus int8
+
+// Patient states, as the store's Enum8.
+const (
+	PatientActive         PatientStatus = 1
+	PatientDeceased       PatientStatus = 2
+	PatientEnteredInError PatientStatus = 3
+)
+
+// Patient is one pseudonymised person.
+type Patient struct {
+	PatientID  record.PatientID
+	Version    uint64
+	Status     PatientStatus
+	Sex        record.Sex
+	BirthMonth record.Date // first day of the month; zero = unknown
+	Ethnic     string
+	LSOA       string
+	IMDDecile  uint8
+	IMDVersion string
+	ReceivedAt time.Time
+}
+
+// Reset empties the record and keeps its memory.
+func (r *Record) Reset() {
+	for i := range r.Responses {
+		v := &r.Responses[i]
+		*v = Response{Response: record.Response{Codes: v.Codes[:0]}, scored: v.scored[:0]}
+	}
+	for i := range r.Episodes {
+		v := &r.Episodes[i]
+		*v = Episode{Episode: record.Episode{Covariates: v.Covariates[:0]}}
+	}
+	*r = Record{
+		Responses: r.Responses[:0], Episodes: r.Episodes[:0], Events: r.Events[:0], Patients: r.Patients[:0],
+		Reasons: r.Reasons[:0],
+	}
+}
+
+// AddResponse returns a further, empty response of the record. It is valid
+// until the next call.
+func (r *Record) AddResponse() *Response {
+	if len(r.Responses) < cap(r.Responses) {
+		r.Responses = r.Responses[:len(r.Responses)+1]
+	} else {
+		if len(r.Responses) == 1 {
+			r.Responses = slices.Grow(r.Responses, 5) // before and after, three instruments each
+		}
+		r.Responses = append(r.Responses, Response{})
+	}
+	return &r.Responses[len(r.Responses)-1]
+}
+
+// AddEpisode returns a further, empty episode of the record. It is valid until
+// the next call.
+func (r *Record) AddEpisode() *Episode {
+	if len(r.Episodes) < cap(r.Episodes) {
+		r.Episodes = r.Episodes[:len(r.Episodes)+1]
+	} else {
+		r.Episodes = append(r.Episodes, Episode{})
+	}
+	return &r.Episodes[len(r.Episodes)-1]
+}
+
+// Reject adds a reason why the record is refused.
+func (r *Record) Reject(field, rule string) {
+	r.Reasons = append(r.Reasons, Reason{Field: field, Rule: rule})
+}
+
+// Mismatches is the number of its responses whose sender supplied another
+// score than ours.
+func (r *Record) Mismatches() int { return r.mismatches }
+
+// rows is the number of rows that the record becomes.
+func (r *Record) rows() int {
+	return len(r.Responses) + len(r.Episodes) + len(r.Events) + len(r.Patients)
+}
+
+// keys appends the identity of each of the record's rows to list. The first
+// one stands for the record where one is enough to know it is new.
+func (r *Record) keys(list []Key) []Key {
+	for i := range r.Episodes {
+		e := &r.Episodes[i]
+		list = append(list, Key{Episodes, e.PatientID, e.ID, e.Version})
+	}
+	for i := range r.Responses {
+		v := &r.Responses[i]
+		list = append(list, Key{Responses, v.PatientID, v.ID, v.Version})
+	}
+	for i := range r.Events {
+		e := &r.Events[i]
+		list = append(list, Key{Events, e.PatientID, e.ID, e.Version})
+	}
+	for i := range r.Patients {
+		p := &r.Patients[i]
+		list = append(list, Key{Patients, p.PatientID, 0, p.Version})
+	}
+	return list
+}

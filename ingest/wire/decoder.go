@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/lumbar-health/lumbar/ingest"
+)
+
+// Name is the name of the JSON format.
+const Name = "ndjson"
+
+// Format returns the JSON format: one object, an array or one object a line.
+func Format() ingest.Format {
+	return ingest.Format{Name: Name, Detect: detect, Open: func(in ingest.Input) (ingest.Decoder, error) {
+		d, err := NewDecoder(in, KindResponse|KindEpisode|KindEvent|KindPatient)
+		if err != nil {
+			return nil, err
+		}
+		// The first object tells whether this is what it claims to be.
+		return d, d.checkFirst(in)
+	}}
+}
+
+// detect knows a source that begins with an object or an array of objects.
+func detect(head []byte) bool {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if rest, ok := bytes.CutPrefix(head, []byte("[")); ok {
+		head = bytes.TrimLeft(rest, " \t\r\n")
+		if bytes.HasPrefix(head, []byte("]")) {
+			return true
+		}
+	}
+	rest, ok := bytes.CutPrefix(head, []byte("{"))
+	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(`"`))
+}
+
+// Decoder reads JSON objects.
+type Decoder struct {
+	objects   *objects
+	kinds     Kind
+	converter *Converter
+	row       Row
+	empty     bool
+}
+
+// NewDecoder reads rows of the given kinds.
+func NewDecoder(in ingest.Input, kinds Kind) (*Decoder, error) {
+	d := &Decoder{kinds: kinds, converter: NewConverter(in.Setting)}
+	var err error
+	d.objects, err = newObjects(in.Reader)
+	switch {
+	case errors.Is(err, io.EOF):
+		d.empty = true
+	case err != nil:
+		return nil, fmt.Errorf("%s can not be read: %w", in.Name, err)
+	}
+	return d, nil
+}
+
+// checkFirst refuses a file whose beginning is no JSON object.
+func (d *Decoder) checkFirst(in ingest.Input) error {
+	if d.empty || d.objects.framing != framingLines {
+		return nil
+	}
+	head, err := in.Reader.Peek(in.Reader.Size())
+	line, _, whole := bytes.Cut(head, []byte("\n"))
+	if (whole || errors.Is(err, io.EOF)) && !json.Valid(line) && !bytes.HasPrefix(line, []byte("{")) {
+		return &ingest.FileError{Source: in.Name, Wrong: "is not JSON", Advice: "send one JSON object a line, or an array of objects"}
+	}
+	return nil
+}
+
+// Next fills rec with the next row.
+func (d *Decoder) Next(rec *ingest.Record) error {
+	if d.empty {
+		return io.EOF
+	}
+	text, err := d.objects.next()
+	rec.Line = d.objects.line
+	switch {
+	case err == nil:
+	case errors.Is(err, errTooLong):
+		rec.Reject("record", ingest.RuleTooLong)
+		return nil
+	case errors.Is(err, errMalformed):
+		rec.Reject("record", ingest.RuleMalformed)
+		return nil
+	case errors.Is(err, errBroken):
+		// One record says so; what follows can not be told apart.
+		d.empty = true
+		rec.Reject("record", ingest.RuleMalformed)
+		return nil
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	default:
+		return fmt.Errorf("line %d can not be read: %w", d.objects.at, err)
+	}
+	d.row.Reset()
+	ReadObject(text, d.kinds, &d.row, rec)
+	if len(rec.Reasons) == 0 {
+		d.converter.Convert(&d.row, rec)
+	} else {
+		rec.ID = d.row.Value
+	}
+	return nil
+}

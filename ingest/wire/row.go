@@ -1,0 +1,172 @@
+package wire
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/lumbar-health/lumbar/record"
+)
+
+// Source is the source of rows that bring no identifier of their own. It is
+// the same for all formats with these fields: a file converted from one to
+// another holds the same records.
+const Source = "wire"
+
+// Kind is what a row is about.
+type Kind uint8
+
+// Kinds of row, to be joined where a field belongs to several.
+const (
+	KindResponse Kind = 1 << iota
+	KindEpisode
+	KindEvent
+	KindPatient
+
+	kindAll = KindResponse | KindEpisode | KindEvent | KindPatient
+)
+
+// Otherwise is the kind of a row that does not name one.
+func (k Kind) Otherwise() Kind {
+	if k&KindResponse != 0 {
+		return KindResponse
+	}
+	return k
+}
+
+var kindWords = map[string]Kind{"response": KindResponse, "episode": KindEpisode, "event": KindEvent, "patient": KindPatient}
+
+// Row is one row as its sender wrote it, before anything is looked up. Empty
+// is absent, but for the numbers with a flag.
+type Row struct {
+	Kind                                   Kind
+	System, Value                          string // id
+	SourceVersion                          string
+	UpdatedAt                              Moment
+	Programme, Episode                     string
+	NHSNumber, Pseudonym                   string
+	Status                                 string
+	Instrument, InstrumentVersion          string
+	AdminMode, Mode, Language              string
+	AnsweredAt                             Moment
+	ReportedBy                             string
+	Provider, Timepoint                    string
+	Answers                                []byte  // JSON; nil where Codes are given
+	Codes                                  []int16 // from a table
+	HasCodes                               bool
+	Missing                                []byte // JSON object: item key to reason
+	SuppliedScore, Predicted               *float64
+	ReferredOn, FirstContactOn             Moment
+	TreatmentStart, DischargedOn           Moment
+	Intervention, Procedure                string
+	Practice, Site, ICB, Region            string
+	Sex                                    string
+	Age                                    int64 // 0 = unknown
+	IMDDecile                              int64
+	IMDVersion, EthnicGroup, StarTBackRisk string
+	Type                                   string
+	At                                     Moment
+	CodeSystem, Code                       string
+	CostPence                              int64
+	BirthMonth                             Moment
+	Ethnic, LSOA                           string
+	Extra                                  []Extra // the programme's covariates
+}
+
+// Extra is a field that only the row's programme can know.
+type Extra struct {
+	Name  string
+	Value Value
+}
+
+// Reset empties the row and keeps its memory.
+func (r *Row) Reset() {
+	*r = Row{Codes: r.Codes[:0], Extra: r.Extra[:0]}
+}
+
+// Moment is a moment or a part of one.
+type Moment struct {
+	Time      time.Time
+	Precision record.Precision // 0 = absent
+}
+
+// Given reports whether there is one.
+func (m Moment) Given() bool { return m.Precision != 0 }
+
+// Day is the moment's day in Europe/London; 0 where there is none.
+func (m Moment) Day() record.Date {
+	switch m.Precision {
+	case 0:
+		return 0
+	case record.PrecisionInstant:
+		return record.DateOf(m.Time)
+	}
+	return record.NewDate(m.Time.Date())
+}
+
+// Years that a date may have: what the store's dates can hold, and anyone
+// alive could mean.
+const (
+	firstYear = 1900
+	lastYear  = 2200
+)
+
+// ParseMoment reads an instant with its zone (RFC 3339), a day, a month or a
+// year. A time without a zone is refused: nobody knows which one was meant.
+func ParseMoment(s string) (Moment, bool) {
+	layout, precision := time.RFC3339Nano, record.PrecisionInstant
+	switch len(s) {
+	case len("2006"):
+		layout, precision = "2006", record.PrecisionYear
+	case len("2006-01"):
+		layout, precision = "2006-01", record.PrecisionMonth
+	case len("2006-01-02"):
+		layout, precision = time.DateOnly, record.PrecisionDay
+	}
+	t, err := time.Parse(layout, s)
+	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
+		return Moment{}, false
+	}
+	return Moment{Time: t.UTC(), Precision: precision}, true
+}
+
+// ValueKind is the type of a value.
+type ValueKind uint8
+
+// Kinds of value.
+const (
+	Null ValueKind = iota
+	Text
+	Number
+	Bool
+	Instant // At
+	JSON    // an object or list, as JSON in Raw
+	Codes   // a list of codes, in List
+)
+
+// Value is a value of a field as it stands in a source.
+type Value struct {
+	Kind   ValueKind
+	Text   string
+	Number float64
+	Whole  bool // the number is whole and exact in Int
+	Int    int64
+	At     Moment
+	Raw    []byte
+	List   []int16
+}
+
+// String writes a scalar in one form, whatever its type.
+func (v *Value) String() string {
+	switch v.Kind {
+	case Text:
+		return v.Text
+	case Number:
+		if v.Whole {
+			return strconv.FormatInt(v.Int, 10)
+		}
+		return strconv.FormatFloat(v.Number, 'g', -1, 64)
+	case Bool:
+		return strconv.FormatInt(v.Int, 10)
+	}
+	return ""
+}

@@ -1,0 +1,206 @@
+package cohort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/analytics/linear"
+	"github.com/lumbar-health/lumbar/analytics/moments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+var baselineWord = regexp.MustCompile(`\bbaseline\b`)
+
+// rarely is the share of episodes below which a covariate is left out of the
+// model: asking for it would leave too few complete records.
+const rarely = 0.5
+
+// caseMix returns the terms of the programme's case-mix model beside baseline,
+// and the columns that a modelled record must have for them.
+func (s *Source) caseMix(ctx context.Context, p *programme.Programme, m Measure) (terms []moments.Term, columns, notes []string, err error) {
+	return s.covariates(ctx, p, m, p.CaseMix)
+}
+
+// covariates turns formula terms into columns that the store can sum. A term
+// whose column is known of fewer than half the episodes is left out and noted.
+func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measure, formula []string) (terms []moments.Term, columns, notes []string, err error) {
+	levels := map[string][]string{}
+	var kept []string
+	for _, term := range formula {
+		own, err := design.Parse("~ " + baselineWord.ReplaceAllString(term, m.Baseline()))
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		usable := true
+		for _, c := range own.Columns() {
+			if c == m.Baseline() {
+				continue
+			}
+			known, err := s.known(ctx, p, c, isFactor(p, term, c))
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			if known.share < rarely || known.levels != nil && len(known.levels) < 2 {
+				usable = false
+				notes = append(notes, fmt.Sprintf("%s is not in the case-mix model: too few episodes have a value, or all have the same.", c))
+				break
+			}
+			levels[c] = known.levels
+			if !slices.Contains(columns, c) {
+				columns = append(columns, c)
+			}
+		}
+		if usable {
+			kept = append(kept, own.String()[2:])
+		}
+	}
+	if len(kept) == 0 {
+		return nil, nil, notes, nil
+	}
+	all, err := design.Parse("~ " + strings.Join(kept, " + "))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	terms, err = all.Terms(levels)
+	return terms, slices.DeleteFunc(columns, func(c string) bool { return c == m.Baseline() }), slices.Compact(notes), err
+}
+
+// isFactor says whether a term treats a column as a category.
+func isFactor(p *programme.Programme, term, column string) bool {
+	if strings.Contains(term, "factor("+column+")") {
+		return true
+	}
+	if c, ok := p.Covariate(column); ok {
+		return c.Kind == programme.Category
+	}
+	d, ok := programme.LookupDimension(column)
+	return ok && d.Kind != programme.KindInteger
+}
+
+// knowledge is how much is known of a column.
+type knowledge struct {
+	share  float64  // of the episodes
+	levels []string // of a category, those that occur, in order; the first is the reference
+}
+
+func (s *Source) known(ctx context.Context, p *programme.Programme, column string, factor bool) (knowledge, error) {
+	key := fmt.Sprintf("known\x1f%s\x1f%s\x1f%v", p.ID, column, factor)
+	return learn(s, key, func() (knowledge, error) {
+		total, err := s.count(ctx, p, nil)
+		if err != nil || total == 0 {
+			return knowledge{}, err
+		}
+		if !factor {
+			n, err := s.count(ctx, p, read.Present{Column: column})
+			return knowledge{share: float64(n) / float64(total)}, err
+		}
+		counts, err := s.reader.Count(ctx, read.Selection{Programme: p.ID, By: []string{column}, Where: read.Present{Column: column}})
+		if err != nil {
+			return knowledge{}, err
+		}
+		k := knowledge{levels: []string{}}
+		var n int64
+		for _, c := range counts {
+			if c.Key[0] != "" {
+				k.levels = append(k.levels, c.Key[0])
+				n += c.N
+			}
+		}
+		k.levels = order(p, column, k.levels)
+		k.share = float64(n) / float64(total)
+		return k, nil
+	})
+}
+
+// order puts levels in the order that the programme declares, else by name.
+func order(p *programme.Programme, column string, levels []string) []string {
+	slices.SortFunc(levels, func(a, b string) int { return inOrder([]string{a}, []string{b}) })
+	if c, ok := p.Covariate(column); ok && len(c.Levels) > 0 {
+		slices.SortStableFunc(levels, func(a, b string) int { return slices.Index(c.Levels, a) - slices.Index(c.Levels, b) })
+	}
+	return levels
+}
+
+func (s *Source) count(ctx context.Context, p *programme.Programme, where read.Predicate) (int64, error) {
+	counts, err := s.reader.Count(ctx, read.Selection{Programme: p.ID, Where: where})
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	for _, c := range counts {
+		n += c.N
+	}
+	return n, nil
+}
+
+// fit estimates the case-mix model of one procedure from the moments of its
+// providers (and years): slopes within providers, then the constant by which
+// the expected scores have the mean of the observed ones, and
+//
+//	σ² = Σ(follow-up − expected)²/(n − p)
+//
+// with p the slopes and the constant. Expected scores are not capped at the
+// ends of the scale: moments can not. A term that does not vary, or is a
+// combination of others, is left out and noted. No model (nil) is fitted to
+// fewer records than twice its coefficients.
+func fit(providers []moments.Matrix) (*expected, []string, error) {
+	total, err := moments.MergeAll(providers)
+	if err != nil {
+		return nil, nil, err
+	}
+	pooled := withinProviders(providers, total)
+	x, notes, slopes := []int{0}, []string(nil), []float64{0}
+	for i := atBaseline; i < len(total.Terms); i++ {
+		if i == atFollowUp {
+			continue
+		}
+		f, err := linear.FromMoments(pooled, atFollowUp, append(slices.Clone(x), i))
+		switch {
+		case errors.Is(err, analytics.ErrCollinear):
+			notes = append(notes, fmt.Sprintf("%s is not in the case-mix model: the records leave nothing to estimate it from.", total.Terms[i].Name))
+		case errors.Is(err, analytics.ErrTooFewObservations):
+			return nil, nil, nil
+		case err != nil:
+			return nil, nil, err
+		default:
+			x, slopes = append(x, i), f.Coef
+		}
+	}
+	if total.N < 2*int64(len(x)) || len(x) == 1 {
+		return nil, nil, nil
+	}
+	residual := make(combination, len(total.Terms))
+	residual[atFollowUp] = 1
+	for k, i := range x[1:] {
+		residual[i] = -slopes[k+1]
+	}
+	constant, _ := residual.mean(total)
+	residual[0] = -constant
+	sigma, ok := residual.standardDeviation(total, len(x))
+	if !ok || sigma == 0 {
+		return nil, nil, nil
+	}
+	return &expected{residual: residual, lost: len(x), sigma: sigma}, notes, nil
+}
+
+// withinProviders pools the cross-products about each provider's own means.
+func withinProviders(providers []moments.Matrix, total moments.Matrix) moments.Matrix {
+	pooled := moments.New(total.Terms, make([]int64, len(total.Terms)))
+	pooled.N = total.N
+	pooled.Float[0] = float64(total.N)
+	for _, m := range providers {
+		for i := 1; i < len(m.Terms); i++ {
+			for j := 1; j <= i; j++ {
+				pooled.Float[moments.Cell(i, j)] += m.Centred(i, j)
+			}
+		}
+	}
+	return pooled
+}

@@ -1,0 +1,283 @@
+package cohort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/moments"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// Methods of a comparison.
+const (
+	MethodWelch  = "welch"
+	MethodANCOVA = "ancova"
+)
+
+// CompareRequest is a comparison of interventions on the follow-up score.
+type CompareRequest struct {
+	Request
+	// Interventions are two or more; the first is the reference.
+	Interventions []string
+	Method        string
+	// Covariates are formula terms beside baseline, for ancova. Nil means those
+	// of the programme's case-mix model.
+	Covariates []string
+}
+
+// fewestPerArm is the fewest people of an arm whose comparison is shown where
+// the programme does not say (domain 4.9).
+const fewestPerArm = 30
+
+func (r CompareRequest) minimum() int64 {
+	if r.Programme.MinimumPerArm > 0 {
+		return int64(r.Programme.MinimumPerArm)
+	}
+	return fewestPerArm
+}
+
+// Compare returns for each group and intervention the difference of follow-up
+// scores, treated − reference, on the score's own scale: by Welch's method, or
+// adjusted for baseline and covariates by ANCOVA with HC3 errors; then for each
+// intervention one row that pools the groups by a random-effects model (REML,
+// Hartung–Knapp). A group with an arm under the programme's minimum has no
+// estimate. The counts are of people with baseline, follow-up and covariates.
+func (s *Source) Compare(ctx context.Context, r CompareRequest) (*disclosure.Table, error) {
+	t := &disclosure.Table{Question: Compare, By: r.By, Exact: r.Method == MethodWelch}
+	for _, m := range r.Measures {
+		d, err := s.comparison(ctx, r, m)
+		if err != nil {
+			return nil, fmt.Errorf("cohort: compare %s: %w", m.FollowUp(), err)
+		}
+		if err := s.rows(ctx, d, t); err != nil {
+			return nil, fmt.Errorf("cohort: compare %s: %w", m.FollowUp(), err)
+		}
+		t.Notes = append(t.Notes, d.notes()...)
+	}
+	return t, nil
+}
+
+// comparison is what a question about one measure needs.
+type comparison struct {
+	CompareRequest
+	measure  Measure
+	terms    []moments.Term // intercept, baseline, follow-up, covariates
+	complete []string
+	left     []string // notes on covariates left out
+	keys     [][]string
+	arms     map[string]read.Group // by CellKey of group and intervention
+	dropped  map[string]bool       // terms that some group could not estimate
+}
+
+func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*comparison, error) {
+	d := &comparison{
+		CompareRequest: r, measure: m, arms: map[string]read.Group{}, dropped: map[string]bool{},
+		terms:    []moments.Term{moments.Intercept(), moments.Column(m.Baseline()), moments.Column(m.FollowUp())},
+		complete: []string{m.Baseline(), m.FollowUp()},
+	}
+	if r.Method == MethodANCOVA {
+		formula := r.Covariates
+		if formula == nil {
+			formula = r.Programme.CaseMix
+		}
+		terms, columns, notes, err := s.covariates(ctx, r.Programme, m, formula)
+		if err != nil {
+			return nil, err
+		}
+		d.terms, d.complete, d.left = append(d.terms, terms...), append(d.complete, columns...), notes
+	}
+	by := union(r.By, dimIntervention)
+	found, err := s.reader.Moments(ctx, read.Question{
+		Selection: read.Selection{Programme: r.Programme.ID, Where: d.among(r.Interventions), By: by},
+		Terms:     d.terms, Complete: d.complete,
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
+	for _, g := range found {
+		key := pick(g.Key, by, r.By)
+		if len(d.keys) == 0 || !slices.Equal(d.keys[len(d.keys)-1], key) {
+			d.keys = append(d.keys, key)
+		}
+		d.arms[armKey(key, g.Key[slices.Index(by, dimIntervention)])] = g
+	}
+	return d, nil
+}
+
+func armKey(group []string, arm string) string {
+	return disclosure.CellKey(append(slices.Clone(group), arm))
+}
+
+// among are the people of the comparison in some interventions.
+func (d *comparison) among(interventions []string) read.And {
+	where := inYear(eligible(d.Programme, d.measure), d.Year)
+	return append(slices.Clone(where), read.Compare{Column: dimIntervention, Op: read.In, Values: texts(interventions)})
+}
+
+// in restricts to one group.
+func in(where read.And, by, key []string) read.And {
+	where = slices.Clone(where)
+	for i, dim := range by {
+		if key[i] == "" {
+			where = append(where, read.Not{Of: read.Present{Column: dim}})
+			continue
+		}
+		where = append(where, read.Compare{Column: dim, Op: read.Eq, Values: texts(key[i : i+1])})
+	}
+	return where
+}
+
+// rows adds the rows of every contrast, its pooled one last.
+func (s *Source) rows(ctx context.Context, d *comparison, t *disclosure.Table) error {
+	told := s.tellArms(d, t)
+	control := d.Interventions[0]
+	for _, treated := range d.Interventions[1:] {
+		var contrasts []contrast
+		for _, key := range d.keys {
+			c, err := s.contrast(ctx, d, key, control, treated)
+			if err != nil {
+				return err
+			}
+			contrasts = append(contrasts, c)
+			t.Rows = append(t.Rows, disclosure.Record{
+				Key: shown(d.By, key), Scale: d.measure.scale(), Cells: d.cells(c), Of: told(key, control, treated),
+			})
+		}
+		if len(d.By) > 0 {
+			row, err := d.pooled(contrasts, control, treated)
+			if err != nil {
+				return err
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return nil
+}
+
+// tellArms adds the cohorts of the comparison to the table.
+func (s *Source) tellArms(d *comparison, t *disclosure.Table) func(key []string, arms ...string) []disclosure.Of {
+	p, m := d.Programme, d.measure
+	dims := union(d.By, dimIntervention)
+	modelledName := s.register(measureName(p, m, d.complete), present(eligible(p, m), d.complete))
+	eligibleName := s.register(measureName(p, m, nil), eligible(p, m))
+	modelled, eligible := cohorts(p, modelledName, dims, d.Year), cohorts(p, eligibleName, dims, d.Year)
+	full := func(key []string, arm string) []string {
+		if slices.Contains(d.By, dimIntervention) {
+			return key
+		}
+		return append(slices.Clone(key), arm)
+	}
+	for _, key := range d.keys {
+		for _, arm := range d.Interventions {
+			if g, ok := d.arms[armKey(key, arm)]; ok {
+				modelled.Cells[cell(modelled, dims, full(key, arm), d.Year)] = g.Moments.N
+				eligible.Cells[cell(eligible, dims, full(key, arm), d.Year)] = g.Eligible
+			}
+		}
+	}
+	at := len(t.Cohorts)
+	t.Cohorts = append(t.Cohorts, modelled, eligible)
+	return func(key []string, arms ...string) []disclosure.Of {
+		var of []disclosure.Of
+		for _, arm := range arms {
+			of = append(of,
+				disclosure.Of{Cohorts: at, Cell: cell(modelled, dims, full(key, arm), d.Year)},
+				disclosure.Of{Cohorts: at + 1, Cell: cell(eligible, dims, full(key, arm), d.Year)})
+		}
+		return of
+	}
+}
+
+// contrast is one group's comparison of two arms.
+type contrast struct {
+	control, treated   string
+	nControl, nTreated int64
+	estimate           *disclosure.Sampling // nil: too few, or not estimable
+	smd                *float64
+}
+
+func (s *Source) contrast(ctx context.Context, d *comparison, key []string, control, treated string) (contrast, error) {
+	c, t := d.arms[armKey(key, control)].Moments, d.arms[armKey(key, treated)].Moments
+	out := contrast{control: control, treated: treated, nControl: c.N, nTreated: t.N}
+	if min(c.N, t.N) < d.minimum() {
+		return out, nil
+	}
+	out.smd = largestDifference(c, t)
+	var estimate disclosure.Sampling
+	var err error
+	if d.Method == MethodWelch {
+		estimate, err = welch(c, t, d.Level)
+	} else {
+		estimate, err = s.ancova(ctx, d, key, control, treated)
+	}
+	switch {
+	case errors.Is(err, analytics.ErrZeroVariance), errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrCollinear):
+		return out, nil // such a group has no estimate
+	case err != nil:
+		return out, err
+	}
+	out.estimate = &estimate
+	return out, nil
+}
+
+// cells are those of a group's row.
+func (d *comparison) cells(c contrast) map[string]any {
+	cells := d.contrastCells(c.control, c.treated, false, d.Method)
+	cells["n_treated"], cells["n_control"] = c.nTreated, c.nControl
+	cells["_n_smaller_arm"] = min(c.nTreated, c.nControl)
+	if c.smd != nil {
+		cells["smd_max"] = *c.smd
+	}
+	if c.estimate != nil {
+		d.addEstimate(cells, *c.estimate)
+	}
+	return cells
+}
+
+func (d *comparison) contrastCells(control, treated string, pooled bool, method string) map[string]any {
+	cells := textCells(d.Programme, d.measure)
+	cells["treated"], cells["control"], cells["pooled"], cells["method"] = treated, control, pooled, method
+	cells["direction"] = d.measure.Score.Direction.String()
+	return cells
+}
+
+func (d *comparison) addEstimate(cells map[string]any, s disclosure.Sampling) {
+	cells["estimate"], cells["std_err"] = s.Value, disclosure.StdErr(s)
+	cells["lower"], cells["upper"], cells["p_value"] = disclosure.Lower(s), disclosure.Upper(s), disclosure.PValue(s)
+	lower, upper, ok := s.Interval()
+	switch {
+	case !ok || lower <= 0 && upper >= 0:
+		cells["favours"] = "neither"
+	case (s.Value > 0) == (d.measure.sign() > 0):
+		cells["favours"] = "treated"
+	default:
+		cells["favours"] = "control"
+	}
+}
+
+// notes are the words that must stand beside a comparison (domain 4.9).
+func (d *comparison) notes() []string {
+	better := "above"
+	if d.measure.sign() < 0 {
+		better = "below"
+	}
+	notes := []string{
+		fmt.Sprintf("estimate is treated − reference of the follow-up score in points of %s; an estimate %s 0 favours the treated.", d.measure.Name, better),
+		"A difference is associated with the intervention; it is not its effect: people were not allocated at random, and severity decides who is offered what. Stratify by risk class or do not compare.",
+		"People who get better anyway, and those who did not answer, are not told apart from the intervention; only complete records count.",
+		fmt.Sprintf("Groups with fewer than %d people in an arm have no estimate; do not rank on fewer than %d.", d.minimum(), max(d.Programme.MinimumToRank, 100)),
+		"p values are not adjusted for the number of comparisons.",
+	}
+	notes = append(notes, d.left...)
+	for _, t := range d.terms {
+		if d.dropped[t.Name] {
+			notes = append(notes, fmt.Sprintf("%s is left out where fewer than %d people differ in it.", t.Name, fewestOfTerm))
+		}
+	}
+	return notes
+}

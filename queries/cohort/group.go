@@ -1,0 +1,180 @@
+package cohort
+
+import (
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics/funnel"
+	"github.com/lumbar-health/lumbar/analytics/moments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// MinimumAdjusted is the fewest modelled records of a group with an adjusted
+// figure and a flag (domain 4.1).
+const MinimumAdjusted = 30
+
+// clustersForRobust is the number of providers from which the interval of a
+// group that spans them is cluster-robust (domain 4.4).
+const clustersForRobust = 10
+
+// group is everything that is known of one group and measure.
+type group struct {
+	key                        []string
+	eligible                   int64
+	all                        moments.Matrix
+	perProcedure               map[string]moments.Matrix
+	weights                    map[string]int64 // modelled records by stratum
+	providers                  map[string]tally
+	improved, unchanged, worse int64
+	responders, responderBase  int64
+}
+
+// groups reads one measure's groups, in order.
+func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *reference) ([]*group, error) {
+	by := union(r.By, strata(r.Programme)...)
+	if fills(r.Programme, dimProvider) {
+		by = union(by, dimProvider)
+	}
+	found, err := s.reader.Moments(ctx, read.Question{
+		Selection: read.Selection{Programme: r.Programme.ID, Where: inYear(eligible(r.Programme, m), r.Year), By: by},
+		Terms:     ref.terms, Complete: ref.complete,
+		Change: &read.Change{Baseline: m.Baseline(), FollowUp: m.FollowUp()},
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
+	all := map[string]*group{}
+	for _, f := range found {
+		key := pick(f.Key, by, r.By)
+		g := all[disclosure.CellKey(key)]
+		if g == nil {
+			g = &group{key: key, perProcedure: map[string]moments.Matrix{}, weights: map[string]int64{}, providers: map[string]tally{}}
+			all[disclosure.CellKey(key)] = g
+		}
+		if err := g.add(r.Programme, m, by, f); err != nil {
+			return nil, err
+		}
+	}
+	list := slices.Collect(maps.Values(all))
+	slices.SortFunc(list, func(a, b *group) int { return inOrder(a.key, b.key) })
+	return list, nil
+}
+
+// add merges one of the store's groups.
+func (g *group) add(p *programme.Programme, m Measure, by []string, f read.Group) error {
+	g.eligible += f.Eligible
+	if f.Moments.N == 0 {
+		return nil
+	}
+	whole := map[string]moments.Matrix{"": g.all}
+	if g.all.N == 0 {
+		delete(whole, "")
+	}
+	if err := mergeInto(whole, "", f.Moments); err != nil {
+		return err
+	}
+	g.all = whole[""]
+	key := stratumKey(p, by, f.Key)
+	if err := mergeInto(g.perProcedure, procedureOf(key), f.Moments); err != nil {
+		return err
+	}
+	g.weights[key] += f.Moments.N
+	gain := gainOf(m)
+	provider := g.providers[providerOf(by, f.Key)]
+	provider.n += f.Moments.N
+	provider.sum += gain.sum(f.Moments)
+	g.providers[providerOf(by, f.Key)] = provider
+	g.improved += f.Improved
+	g.unchanged += f.Unchanged
+	g.worse += f.Worse
+	g.responders += f.Responders
+	g.responderBase += f.ResponderBase
+	return nil
+}
+
+// gain is the mean gain with what its interval is made of; ok is false where
+// there are fewer than two records or all gains are equal.
+func (g *group) gain(m Measure, level float64) (s disclosure.Sampling, sd float64, ok bool) {
+	w := gainOf(m)
+	mean, _ := w.mean(g.all)
+	sd, ok = w.standardDeviation(g.all, 1)
+	if !ok {
+		return disclosure.Sampling{Value: mean, N: g.all.N}, 0, false
+	}
+	s = disclosure.Sampling{Value: mean, StdErr: sd / math.Sqrt(float64(g.all.N)), N: g.all.N, DF: float64(g.all.N - 1), Level: level}
+	if len(g.providers) >= clustersForRobust {
+		if se, found := clusteredStdErr(g.providers); found {
+			s.StdErr, s.DF, s.FixedDF = se, float64(len(g.providers)-1), true
+		}
+	}
+	return s, sd, s.StdErr > 0
+}
+
+// adjusted is the case-mix adjusted result of a group.
+type adjusted struct {
+	against
+	gain    float64 // adjusted gain, positive is better
+	stdErr  float64 // of the gain under the reference's residual spread
+	outlier funnel.Flag
+}
+
+// adjust holds the group against its reference:
+//
+//	adjusted gain = sign·(mean(y−ŷ) of the group − of the reference) + the reference's mean gain
+//
+// ok is false under MinimumAdjusted records and where nothing is expected.
+func (g *group) adjust(m Measure, ref *reference) (adjusted, bool) {
+	a := adjusted{against: ref.against(g.weights)}
+	bias, ok := g.meanResidual(ref)
+	if g.all.N < MinimumAdjusted || !ok || !a.adjusts || !(a.sigma > 0) {
+		return a, false
+	}
+	a.gain = m.sign()*(bias-a.bias) + a.against.gain
+	a.stdErr = a.sigma / math.Sqrt(float64(g.all.N))
+	a.outlier = funnel.Classify((a.gain - a.against.gain) / a.stdErr)
+	return a, true
+}
+
+// meanResidual is the group's mean of follow-up − expected.
+func (g *group) meanResidual(ref *reference) (float64, bool) {
+	var sum float64
+	for _, procedure := range slices.Sorted(maps.Keys(g.perProcedure)) {
+		e, ok := ref.expected[procedure]
+		if !ok {
+			return 0, false
+		}
+		sum += e.residual.sum(g.perProcedure[procedure])
+	}
+	return sum / float64(g.all.N), g.all.N > 0
+}
+
+// residualSD is the standard deviation of the group's follow-up − expected.
+func (g *group) residualSD(ref *reference) (float64, bool) {
+	mean, ok := g.meanResidual(ref)
+	if !ok {
+		return 0, false
+	}
+	var ss float64
+	lost := 0
+	for _, procedure := range slices.Sorted(maps.Keys(g.perProcedure)) {
+		e, matrix := ref.expected[procedure], g.perProcedure[procedure]
+		own, _ := e.residual.mean(matrix)
+		ss += e.residual.squares(matrix) + float64(matrix.N)*(own-mean)*(own-mean)
+		lost = max(lost, e.lost)
+	}
+	if g.all.N <= int64(lost) {
+		return 0, false
+	}
+	return math.Sqrt(ss / float64(g.all.N-int64(lost))), true
+}
+
+// measureName is the ledger's name of those who count under complete columns.
+func measureName(p *programme.Programme, m Measure, complete []string) string {
+	return strings.Join(complete, "+") + "|" + strings.Join(asked(p, m), "+")
+}

@@ -1,0 +1,219 @@
+package cohort
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics/moments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// Places of the terms that every question about outcomes sums; what follows
+// them belongs to the expected score.
+const (
+	atBaseline = 1
+	atFollowUp = 2
+	atRest     = 3
+)
+
+// reference is what a group is held against: all modelled records of the
+// programme, whatever the filter, by procedure and year, and how a record's
+// follow-up is expected from what was known before.
+type reference struct {
+	terms    []moments.Term
+	complete []string
+	// expected is by procedure; one without has no adjusted figures.
+	expected map[string]expected
+	strata   map[string]stratum
+	notes    []string
+}
+
+// expected is the model of one procedure.
+type expected struct {
+	residual combination // follow-up − expected
+	lost     int         // what a residual standard deviation's divisor loses
+	sigma    float64     // of all residuals; 0 where each stratum has its own
+}
+
+// stratum is the reference of one procedure and year. gain is signed so that
+// positive is better; bias is the mean of follow-up − expected, raw.
+type stratum struct {
+	n           int64
+	gain, bias  float64
+	sigma       float64
+	hasExpected bool
+}
+
+func gainOf(m Measure) combination {
+	return combination{atBaseline: -m.sign(), atFollowUp: m.sign()}
+}
+
+// reference returns the reference of a measure, computed once.
+func (s *Source) reference(ctx context.Context, p *programme.Programme, m Measure) (*reference, error) {
+	key := "reference\x1f" + p.ID + "\x1f" + m.FollowUp()
+	return learn(s, key, func() (*reference, error) {
+		r, err := s.newReference(ctx, p, m)
+		if err != nil {
+			return nil, fmt.Errorf("cohort: reference of %s: %w", m.FollowUp(), err)
+		}
+		return r, nil
+	})
+}
+
+func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Measure) (*reference, error) {
+	r := &reference{
+		terms:    []moments.Term{moments.Intercept(), moments.Column(m.Baseline()), moments.Column(m.FollowUp())},
+		complete: []string{m.Baseline(), m.FollowUp()},
+		expected: map[string]expected{}, strata: map[string]stratum{},
+	}
+	by := strata(p)
+	if p.Expected == programme.ExpectedFromRecord {
+		r.terms = append(r.terms, moments.Column(m.Predicted()))
+		r.complete = append(r.complete, m.Predicted())
+	} else {
+		terms, columns, notes, err := s.caseMix(ctx, p, m)
+		if err != nil {
+			return nil, err
+		}
+		r.terms, r.complete, r.notes = append(r.terms, terms...), append(r.complete, columns...), notes
+		if fills(p, dimProvider) {
+			by = append(by, dimProvider)
+		}
+	}
+	groups, err := s.reader.Moments(ctx, read.Question{
+		Selection: read.Selection{Programme: p.ID, Where: eligible(p, m), By: by},
+		Terms:     r.terms, Complete: r.complete,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, r.fill(p, m, by, groups)
+}
+
+// fill finds the models and sums the strata up.
+func (r *reference) fill(p *programme.Programme, m Measure, by []string, groups []read.Group) error {
+	slices.SortFunc(groups, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
+	perProcedure := map[string]map[string]moments.Matrix{} // and provider
+	perStratum := map[string]moments.Matrix{}
+	for _, g := range groups {
+		if g.Moments.N == 0 {
+			continue
+		}
+		key := stratumKey(p, by, g.Key)
+		providers := perProcedure[procedureOf(key)]
+		if providers == nil {
+			providers = map[string]moments.Matrix{}
+			perProcedure[procedureOf(key)] = providers
+		}
+		if err := mergeInto(providers, providerOf(by, g.Key), g.Moments); err != nil {
+			return err
+		}
+		if err := mergeInto(perStratum, key, g.Moments); err != nil {
+			return err
+		}
+	}
+	for _, procedure := range slices.Sorted(maps.Keys(perProcedure)) {
+		if p.Expected == programme.ExpectedFromRecord {
+			r.expected[procedure] = expected{residual: combination{atFollowUp: 1, atRest: -1}, lost: 1}
+			continue
+		}
+		var parts []moments.Matrix
+		for _, provider := range slices.Sorted(maps.Keys(perProcedure[procedure])) {
+			parts = append(parts, perProcedure[procedure][provider])
+		}
+		model, notes, err := fit(parts)
+		if err != nil {
+			return err
+		}
+		r.notes = append(r.notes, notes...)
+		if model != nil {
+			r.expected[procedure] = *model
+		}
+	}
+	for key, matrix := range perStratum {
+		r.strata[key] = r.stratum(m, procedureOf(key), matrix)
+	}
+	return nil
+}
+
+func (r *reference) stratum(m Measure, procedure string, matrix moments.Matrix) stratum {
+	s := stratum{n: matrix.N}
+	s.gain, _ = gainOf(m).mean(matrix)
+	e, ok := r.expected[procedure]
+	if !ok {
+		return s
+	}
+	s.bias, _ = e.residual.mean(matrix)
+	s.sigma, s.hasExpected = e.sigma, true
+	if e.sigma == 0 {
+		s.sigma, s.hasExpected = e.residual.standardDeviation(matrix, e.lost)
+	}
+	return s
+}
+
+// against is the reference of one group: that of its strata, each weighted by
+// how many of the group are in it.
+type against struct {
+	n          int64 // records of the reference
+	gain, bias float64
+	sigma      float64
+	adjusts    bool // every stratum has an expected score
+}
+
+func (r *reference) against(weights map[string]int64) against {
+	a := against{adjusts: true}
+	var total, variance float64
+	for _, n := range weights {
+		total += float64(n)
+	}
+	for _, key := range slices.Sorted(maps.Keys(weights)) {
+		s, w := r.strata[key], float64(weights[key])/total
+		a.n += s.n
+		a.gain += w * s.gain
+		a.bias += w * s.bias
+		variance += w * s.sigma * s.sigma
+		a.adjusts = a.adjusts && s.hasExpected
+	}
+	a.sigma = math.Sqrt(variance)
+	return a
+}
+
+// stratumKey is procedure and year of a group's key.
+func stratumKey(p *programme.Programme, by, key []string) string {
+	values := pick(key, by, strata(p))
+	if len(values) == 1 {
+		values = []string{"", values[0]}
+	}
+	return strings.Join(values, "\x1f")
+}
+
+// providerOf is the provider of a group's key; "" where people are not grouped by it.
+func providerOf(by, key []string) string {
+	if at := slices.Index(by, dimProvider); at >= 0 {
+		return key[at]
+	}
+	return ""
+}
+
+func splitStratum(key string) []string { return strings.SplitN(key, "\x1f", 2) }
+
+func procedureOf(key string) string { return key[:strings.Index(key, "\x1f")] }
+
+func mergeInto(all map[string]moments.Matrix, key string, m moments.Matrix) error {
+	have, ok := all[key]
+	if !ok {
+		all[key] = m
+		return nil
+	}
+	sum, err := moments.Merge(have, m)
+	if err != nil {
+		return err
+	}
+	all[key] = sum
+	return nil
+}

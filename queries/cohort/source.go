@@ -1,0 +1,118 @@
+package cohort
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// Reader is what cohort asks of the store.
+type Reader interface {
+	// Count returns the number of episodes of each group.
+	Count(ctx context.Context, s read.Selection) ([]read.Count, error)
+	// Moments returns the moments of the terms by group.
+	Moments(ctx context.Context, q read.Question) ([]read.Group, error)
+	// Weighted returns the middle of a sandwich estimator of one fitted model.
+	Weighted(ctx context.Context, w read.Weighted) ([]float64, error)
+}
+
+// Source answers from one version of the data; what it has learnt of it (the
+// reference of every measure) it keeps. It is safe for concurrent use.
+type Source struct {
+	reader Reader
+
+	mu         sync.Mutex
+	references map[string]*pending
+	measures   map[string]read.Predicate // who counts under a measure's name
+}
+
+// pending is a value that the first who asks computes.
+type pending struct {
+	once  sync.Once
+	value any
+	err   error
+}
+
+// NewSource returns a source without anything learnt.
+func NewSource(r Reader) *Source {
+	return &Source{reader: r, references: map[string]*pending{}, measures: map[string]read.Predicate{}}
+}
+
+// learn computes a value once for the key. A failure is not kept.
+func learn[T any](s *Source, key string, compute func() (T, error)) (T, error) {
+	s.mu.Lock()
+	p, ok := s.references[key]
+	if !ok {
+		p = &pending{}
+		s.references[key] = p
+	}
+	s.mu.Unlock()
+	p.once.Do(func() { p.value, p.err = compute() })
+	if p.err != nil {
+		s.mu.Lock()
+		if s.references[key] == p {
+			delete(s.references, key)
+		}
+		s.mu.Unlock()
+		var none T
+		return none, p.err
+	}
+	return p.value.(T), nil
+}
+
+// register names those who count under a predicate, for the ledger.
+func (s *Source) register(name string, who read.Predicate) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.measures[name] = who
+	return name
+}
+
+// Overlaps counts the people of a registered measure by dimensions; it is the
+// disclosure ledger's Counter.
+func (s *Source) Overlaps(ctx context.Context, programmeID, measure string, dims []string, within map[string][]string) ([]disclosure.Overlap, error) {
+	s.mu.Lock()
+	who, ok := s.measures[measure]
+	s.mu.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("cohort: measure %q is not known", measure)
+	}
+	where := read.And{who}
+	for _, dim := range dims {
+		if c, ok := among(dim, within[dim]); ok {
+			where = append(where, c)
+		}
+	}
+	counts, err := s.reader.Count(ctx, read.Selection{Programme: programmeID, Where: where, By: dims})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]disclosure.Overlap, len(counts))
+	for i, c := range counts {
+		out[i] = disclosure.Overlap{Key: c.Key, N: c.N}
+	}
+	return out, nil
+}
+
+// among restricts a dimension of codes to some values; it is not restricted
+// where people of whom it is not known are among them.
+func among(dim string, values []string) (read.Compare, bool) {
+	d, ok := programme.LookupDimension(dim)
+	if !ok || d.Kind != programme.KindText || len(values) == 0 || slices.Contains(values, "") {
+		return read.Compare{}, false
+	}
+	return read.Compare{Column: dim, Op: read.In, Values: texts(values)}, true
+}
+
+func texts(values []string) []read.Value {
+	out := make([]read.Value, len(values))
+	for i, v := range values {
+		out[i] = read.Value{Text: v, IsText: true}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package disclosure
+
+import (
+	"math"
+
+	"github.com/lumbar-health/lumbar/analytics/dist"
+)
+
+// Sampling is an estimate with what its interval is made of, so that the count
+// as it is released can take the place of the exact one.
+type Sampling struct {
+	Value, StdErr float64
+	N             int64 // people
+	// DF are the degrees of freedom, 0 where the law is normal. FixedDF says
+	// that they do not come from N: of clustered errors, the clusters less one.
+	DF      float64
+	FixedDF bool
+	Level   float64 // coverage, such as 0.95
+	// Tau2 is added to StdErr² and does not depend on N.
+	Tau2 float64
+}
+
+// derived is a cell that is computed when the answer is released.
+type derived struct {
+	of   Sampling
+	part func(Sampling) (float64, bool)
+}
+
+// Lower is the lower end of the interval of s, as a cell.
+func Lower(s Sampling) any {
+	return derived{s, func(s Sampling) (float64, bool) { h, ok := s.half(); return s.Value - h, ok }}
+}
+
+// Upper is the upper end of the interval of s, as a cell.
+func Upper(s Sampling) any {
+	return derived{s, func(s Sampling) (float64, bool) { h, ok := s.half(); return s.Value + h, ok }}
+}
+
+// StdErr is the standard error of s, as a cell.
+func StdErr(s Sampling) any {
+	return derived{s, func(s Sampling) (float64, bool) { return s.stdErr(), true }}
+}
+
+// PValue is the two-sided p value of s against zero, as a cell.
+func PValue(s Sampling) any {
+	return derived{s, Sampling.pValue}
+}
+
+// Interval is the exact interval; ok is false where there is none.
+func (s Sampling) Interval() (lower, upper float64, ok bool) {
+	h, ok := s.half()
+	return s.Value - h, s.Value + h, ok
+}
+
+func (s Sampling) stdErr() float64 { return math.Sqrt(s.StdErr*s.StdErr + s.Tau2) }
+
+func (s Sampling) half() (half float64, ok bool) {
+	if !(s.Level > 0 && s.Level < 1) || s.DF < 0 {
+		return 0, false
+	}
+	if s.DF == 0 {
+		return dist.NormalCritical(s.Level) * s.stdErr(), true
+	}
+	return dist.TCritical(s.Level, s.DF) * s.stdErr(), true
+}
+
+func (s Sampling) pValue() (float64, bool) {
+	se := s.stdErr()
+	switch {
+	case !(se > 0):
+		return 0, false
+	case s.DF == 0:
+		return math.Erfc(math.Abs(s.Value) / se / math.Sqrt2), true
+	}
+	return dist.TTwoSided(s.Value/se, s.DF), true
+}
+
+// released puts the rounded count in place of the exact one.
+func (s Sampling) released() Sampling {
+	n, ok := Count(s.N)
+	if !ok || n == 0 {
+		return s
+	}
+	s.StdErr *= math.Sqrt(float64(s.N) / float64(n))
+	if s.DF > 0 && !s.FixedDF {
+		s.DF = math.Max(1, s.DF+float64(n-s.N))
+	}
+	s.N = n
+	return s
+}

@@ -1,0 +1,357 @@
+package queries
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries/cohort"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
+)
+
+// prepared is a question that has been understood: its canonical parameters and
+// how it is answered.
+type prepared struct {
+	name   string
+	params map[string][]string
+	run    func(context.Context, *cohort.Source) (*disclosure.Table, error)
+}
+
+func invalid(format string, args ...any) error {
+	return &Error{Kind: InvalidArgument, Message: fmt.Sprintf(format, args...)}
+}
+
+// prepare checks a question and fills in its defaults.
+func prepare(name string, params map[string][]string) (*prepared, error) {
+	spec, ok := Lookup(name)
+	if !ok {
+		var names []string
+		for _, s := range Questions() {
+			names = append(names, s.Name)
+		}
+		return nil, &Error{Kind: NotFound, Message: fmt.Sprintf("there is no question %q: ask %s", name, strings.Join(names, ", "))}
+	}
+	r := &reading{spec: spec, given: params, canonical: map[string][]string{}}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	out := &prepared{name: name, params: r.canonical}
+	switch name {
+	case cohort.Outcomes:
+		req := r.request()
+		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return s.Outcomes(ctx, req) }
+	case cohort.Funnel:
+		req := cohort.FunnelRequest{Request: r.request(), Overdispersed: r.flag("overdispersed")}
+		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return s.Funnel(ctx, req) }
+	case cohort.Compare:
+		req := r.compare()
+		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return s.Compare(ctx, req) }
+	}
+	return out, r.err
+}
+
+// reading takes parameters one by one; the first mistake stays in err.
+type reading struct {
+	spec      Spec
+	given     map[string][]string
+	canonical map[string][]string
+	err       error
+}
+
+func (r *reading) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = invalid(format, args...)
+	}
+}
+
+// check refuses unknown parameters and several values where one is meant.
+func (r *reading) check() error {
+	for _, name := range sortedKeys(r.given) {
+		p, ok := r.spec.Param(name)
+		if !ok {
+			var names []string
+			for _, p := range r.spec.Params {
+				names = append(names, p.Name)
+			}
+			return invalid("%s has no parameter %q: it has %s", r.spec.Name, name, strings.Join(names, ", "))
+		}
+		if p.Kind != ListParam && len(r.given[name]) > 1 {
+			return invalid("%s: %s takes one value", r.spec.Name, name)
+		}
+	}
+	return nil
+}
+
+// one is the value of a parameter, or the default where it is absent or empty.
+func (r *reading) one(name, def string) string {
+	v := def
+	if list := r.given[name]; len(list) > 0 && strings.TrimSpace(list[0]) != "" {
+		v = strings.TrimSpace(list[0])
+	}
+	r.canonical[name] = []string{v}
+	return v
+}
+
+// list is the values of a parameter without empty and repeated ones; given is
+// false where there are none.
+func (r *reading) list(name string) (values []string, given bool) {
+	for _, v := range r.given[name] {
+		for _, part := range strings.Split(v, ",") {
+			if part = strings.TrimSpace(part); part != "" && !slices.Contains(values, part) {
+				values = append(values, part)
+			}
+		}
+	}
+	return values, len(values) > 0
+}
+
+func (r *reading) flag(name string) bool {
+	v, err := strconv.ParseBool(r.one(name, "false"))
+	if err != nil {
+		r.fail("%s: give true or false", name)
+	}
+	r.canonical[name] = []string{strconv.FormatBool(v)}
+	return v
+}
+
+// request reads what outcomes, funnel and compare share.
+func (r *reading) request() cohort.Request {
+	req := cohort.Request{Level: 0.95}
+	id := r.one("programme", programme.Default().ID)
+	p, ok := programme.Lookup(id)
+	if !ok {
+		r.fail("there is no programme %q: there are %s", id, strings.Join(programmeIDs(), ", "))
+		return req
+	}
+	req.Programme = p
+	req.Measures = r.measures(p, r.timepoint(p))
+	req.Year = r.year()
+	req.By = r.by(p)
+	if _, ok := r.spec.Param("level"); ok {
+		req.Level = r.level()
+	}
+	return req
+}
+
+func (r *reading) timepoint(p *programme.Programme) string {
+	key := r.one("timepoint", p.MainFollowUp)
+	if _, ok := p.Timepoint(key); ok && key != programme.Baseline {
+		return key
+	}
+	var keys []string
+	for _, t := range p.Timepoints {
+		if t.Key != programme.Baseline {
+			keys = append(keys, t.Key)
+		}
+	}
+	r.fail("%s has no follow-up %q: it has %s", p.ID, key, strings.Join(keys, ", "))
+	return key
+}
+
+func (r *reading) measures(p *programme.Programme, timepoint string) []cohort.Measure {
+	names, given := r.list("instrument")
+	if param, _ := r.spec.Param("instrument"); param.Kind != ListParam && len(names) > 1 {
+		r.fail("%s: instrument takes one value", r.spec.Name)
+	}
+	if !given {
+		for _, id := range p.Instruments {
+			names = append(names, string(id))
+		}
+		if param, _ := r.spec.Param("instrument"); param.Kind != ListParam {
+			names = names[:1]
+		}
+	}
+	r.canonical["instrument"] = names
+	var list []cohort.Measure
+	for _, name := range names {
+		s, ok := scoreOf(p, name)
+		if !ok {
+			r.fail("%s has no instrument %q: it has %s", p.ID, name, join(p.Instruments))
+			return nil
+		}
+		list = append(list, cohort.Measure{Name: name, Score: s, Timepoint: timepoint})
+	}
+	return list
+}
+
+// scoreOf finds the score that an instrument's name, or a score's own, means.
+func scoreOf(p *programme.Programme, name string) (*instruments.Score, bool) {
+	if s, ok := instruments.ScoreByColumn(name); ok && slices.Contains(p.Instruments, s.Instrument) {
+		return s, true
+	}
+	if !slices.Contains(p.Instruments, instruments.ID(name)) {
+		return nil, false
+	}
+	d, err := instruments.Lookup(instruments.ID(name), "")
+	if err != nil {
+		return nil, false
+	}
+	return d.Primary(), true
+}
+
+// year reads 2025 or 2025/26.
+func (r *reading) year() int {
+	text := r.one("year", "all")
+	if text == "all" {
+		return 0
+	}
+	first, second, slash := strings.Cut(text, "/")
+	y, err := strconv.Atoi(first)
+	if err != nil || y < 1990 || y > 2200 || slash && second != fmt.Sprintf("%02d", (y+1)%100) {
+		r.fail("year: give the financial year of referral by its first year, such as 2025 for 2025/26")
+	}
+	r.canonical["year"] = []string{strconv.Itoa(y)}
+	return y
+}
+
+func (r *reading) by(p *programme.Programme) []string {
+	param, _ := r.spec.Param("by")
+	dims, given := r.list("by")
+	if !given {
+		dims = nil
+		if param.Default != none && slices.Contains(p.Dimensions, param.Default) {
+			dims = []string{param.Default}
+		}
+	}
+	if slices.Equal(dims, []string{none}) {
+		dims = nil
+	}
+	if len(dims) > param.Most {
+		r.fail("by: at most %d dimensions at a time", param.Most)
+	}
+	for _, d := range dims {
+		if !slices.Contains(p.Dimensions, d) || r.spec.Name == cohort.Compare && d == "intervention" {
+			r.fail("by: people of %s are grouped by %s, not by %q", p.ID, strings.Join(p.Dimensions, ", "), d)
+		}
+	}
+	r.canonical["by"] = dims
+	if dims == nil {
+		r.canonical["by"] = []string{none}
+	}
+	return dims
+}
+
+func (r *reading) level() float64 {
+	v, err := strconv.ParseFloat(r.one("level", "0.95"), 64)
+	if err != nil || !(v >= 0.5 && v <= 0.999) {
+		r.fail("level: give the coverage of intervals as a number from 0.5 to 0.999")
+	}
+	r.canonical["level"] = []string{strconv.FormatFloat(v, 'g', -1, 64)}
+	return v
+}
+
+func (r *reading) compare() cohort.CompareRequest {
+	req := cohort.CompareRequest{Request: r.request()}
+	if r.err != nil {
+		return req
+	}
+	p := req.Programme
+	var known []string
+	for _, n := range p.Interventions {
+		known = append(known, n.Key)
+	}
+	if len(known) < 2 {
+		r.fail("%s has no interventions to compare", p.ID)
+		return req
+	}
+	req.Interventions, _ = r.list("interventions")
+	if req.Interventions == nil {
+		req.Interventions = known
+	}
+	for _, key := range req.Interventions {
+		if !slices.Contains(known, key) {
+			r.fail("%s has no intervention %q: it has %s", p.ID, key, strings.Join(known, ", "))
+		}
+	}
+	if len(req.Interventions) < 2 {
+		r.fail("interventions: name two or more, the reference first, of %s", strings.Join(known, ", "))
+	}
+	r.canonical["interventions"] = req.Interventions
+	req.Method = r.one("method", cohort.MethodANCOVA)
+	if req.Method != cohort.MethodANCOVA && req.Method != cohort.MethodWelch {
+		r.fail("method: give %s or %s", cohort.MethodANCOVA, cohort.MethodWelch)
+	}
+	req.Covariates = r.covariates(p, req.Measures)
+	return req
+}
+
+// covariates reads formula terms of columns that were known before treatment.
+func (r *reading) covariates(p *programme.Programme, measures []cohort.Measure) []string {
+	terms, given := r.list("covariates")
+	if !given {
+		terms = slices.Clone(p.CaseMix)
+	}
+	if slices.Equal(terms, []string{none}) {
+		terms = nil
+	}
+	known := known(p)
+	for _, term := range terms {
+		f, err := design.Parse("~ " + term)
+		if err != nil || f.HasResponse() || len(f.Columns()) == 0 {
+			r.fail("covariates: %q is no formula term: write age, I(age^2) or factor(sex)", term)
+			continue
+		}
+		for _, c := range f.Columns() {
+			if !slices.Contains(known, c) {
+				r.fail("covariates: %q is not known before treatment: use %s", c, strings.Join(known, ", "))
+			}
+		}
+	}
+	terms = slices.DeleteFunc(terms, func(t string) bool {
+		return t == programme.Baseline || len(measures) > 0 && t == measures[0].Baseline()
+	})
+	r.canonical["covariates"] = terms
+	if len(terms) == 0 {
+		r.canonical["covariates"] = []string{none}
+		return []string{}
+	}
+	return terms
+}
+
+// known are the columns that were known before treatment.
+func known(p *programme.Programme) []string {
+	columns := []string{programme.Baseline, "age", "imd_decile"}
+	for _, c := range p.Covariates {
+		columns = append(columns, c.Name)
+	}
+	for _, d := range p.Dimensions {
+		if d != "intervention" && d != "month" && d != "practice" && !slices.Contains(columns, d) {
+			columns = append(columns, d)
+		}
+	}
+	for _, id := range p.Instruments {
+		for _, s := range instruments.ScoresOf(id) {
+			columns = append(columns, s.Column()+"_"+programme.Baseline)
+		}
+	}
+	return columns
+}
+
+func join[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Check says whether a question can be asked: its name is known and its
+// parameters are in order. No data are read.
+func Check(q Question) error {
+	_, err := prepare(q.Name, q.Params)
+	return err
+}

@@ -1,0 +1,39 @@
+package study
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/lumbar-health/lumbar/queries/receipt"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// DataVersioner tells which version of the data an answer is about.
+type DataVersioner interface {
+	DataVersion(ctx context.Context) (uint64, error)
+}
+
+// Receipt makes the receipt of an answer from the store and puts its id on the
+// answer. The protocol itself stands in the parameters.
+func (p *Protocol) Receipt(ctx context.Context, data DataVersioner, a *Answer, rule string, exact bool, codeVersion string, now time.Time) (read.Receipt, error) {
+	version, err := data.DataVersion(ctx)
+	if err != nil {
+		return read.Receipt{}, err
+	}
+	protocol, err := json.Marshal(p)
+	if err != nil {
+		return read.Receipt{}, err
+	}
+	a.Receipt = receipt.Identity{
+		Question: "study", Parameters: string(protocol), DataVersion: version, CodeVersion: codeVersion, Ruleset: rule,
+	}.ID()
+	text, err := json.Marshal(a)
+	if err != nil {
+		return read.Receipt{}, err
+	}
+	return read.Receipt{
+		At: now.UTC().Truncate(time.Microsecond), ID: a.Receipt, Actor: "data directory", Question: "study", Parameters: string(protocol),
+		DataVersion: version, CodeVersion: codeVersion, Seed: p.Seed, DisclosureRule: rule, Exact: exact, Answer: string(text),
+	}, nil
+}

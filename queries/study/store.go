@@ -1,0 +1,297 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/analytics/linear"
+	"github.com/lumbar-health/lumbar/analytics/moments"
+	"github.com/lumbar-health/lumbar/analytics/twosample"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// Reader is what a study asks of the store.
+type Reader interface {
+	Count(ctx context.Context, s read.Selection) ([]read.Count, error)
+	Levels(ctx context.Context, s read.Selection, column string) ([]string, error)
+	Moments(ctx context.Context, q read.Question) ([]read.Group, error)
+	Weighted(ctx context.Context, w read.Weighted) ([]float64, error)
+}
+
+// storeSource answers a protocol from moments of the outcome table.
+type storeSource struct {
+	protocol  *Protocol
+	reader    Reader
+	programme *programme.Programme
+	eligible  read.Predicate
+	arms_     [2]read.Predicate
+	terms     []moments.Term // of the covariates
+	columns   []string       // that a row must have
+	groups    [2]moments.Matrix
+	sumsExact bool
+}
+
+// openStore reads what the protocol needs: levels first, then the moments of
+// both arms in one scan each.
+func (p *Protocol) openStore(ctx context.Context, r Reader, of *programme.Programme) (*storeSource, error) {
+	s := &storeSource{protocol: p, reader: r, programme: of}
+	var err error
+	if s.eligible, err = p.eligible(); err != nil {
+		return nil, err
+	}
+	for i, v := range []any{p.Treatment.Treated, p.Treatment.Control} {
+		s.arms_[i] = read.Compare{Column: p.Treatment.Column, Op: read.Eq, Values: []read.Value{valueOf(v)}}
+	}
+	if err := s.design(ctx); err != nil {
+		return nil, err
+	}
+	s.sumsExact = true
+	for i := range s.groups {
+		groups, err := r.Moments(ctx, read.Question{
+			Selection: s.selection(s.arms_[i]), Complete: s.columns,
+			Terms: append([]moments.Term{moments.Column(p.Outcome.Column)}, s.terms...),
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(groups) == 0 || groups[0].Moments.N == 0 {
+			return nil, fmt.Errorf("study: nobody of arm %q has outcome and covariates", []string{p.treated(), p.control()}[i])
+		}
+		s.groups[i] = groups[0].Moments
+		s.sumsExact = s.sumsExact && groups[0].Moments.AllExact(places(len(groups[0].Moments.Terms))...)
+	}
+	return s, nil
+}
+
+func places(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// valueOf is a value of the protocol as written: a number stays a number.
+func valueOf(v any) read.Value {
+	text := asWritten(v)
+	if _, isText := v.(string); isText {
+		return read.Value{Text: text, IsText: true}
+	}
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		return read.Value{Number: n}
+	}
+	return read.Value{Text: text, IsText: true}
+}
+
+func (s *storeSource) selection(more ...read.Predicate) read.Selection {
+	where := read.And{}
+	if s.eligible != nil {
+		where = append(where, s.eligible)
+	}
+	return read.Selection{Programme: s.programme.ID, Where: append(where, more...)}
+}
+
+// design turns the covariates into terms; a factor has the levels of those
+// analysed, the first by name being the reference.
+func (s *storeSource) design(ctx context.Context) error {
+	s.columns = []string{s.protocol.Outcome.Column}
+	if b := s.protocol.Outcome.Baseline; b != "" {
+		s.columns = append(s.columns, b)
+	}
+	adjusted := s.protocol.adjusted()
+	if len(adjusted) == 0 {
+		return nil
+	}
+	formula, err := design.Parse("~ " + strings.Join(adjusted, " + "))
+	if err != nil {
+		return fmt.Errorf("study: covariates: %w", err)
+	}
+	for _, c := range formula.Columns() {
+		if !slices.Contains(s.columns, c) {
+			s.columns = append(s.columns, c)
+		}
+	}
+	analysed := read.And{read.Or{s.arms_[0], s.arms_[1]}}
+	for _, c := range s.columns {
+		analysed = append(analysed, read.Present{Column: c})
+	}
+	levels := map[string][]string{}
+	for _, c := range formula.Columns() {
+		if !s.isFactor(c, adjusted) {
+			continue
+		}
+		if levels[c], err = s.reader.Levels(ctx, s.selection(analysed), c); err != nil {
+			return err
+		}
+	}
+	s.terms, err = formula.Terms(levels)
+	if err != nil {
+		return fmt.Errorf("study: covariates: %w", err)
+	}
+	return nil
+}
+
+// isFactor says whether a column is a category, by what it is or because a
+// term calls it factor().
+func (s *storeSource) isFactor(column string, terms []string) bool {
+	if slices.ContainsFunc(terms, func(t string) bool { return strings.Contains(t, "factor("+column+")") }) {
+		return true
+	}
+	if c, ok := s.programme.Covariate(column); ok {
+		return c.Kind == programme.Category
+	}
+	d, ok := programme.LookupDimension(column)
+	return ok && d.Kind != programme.KindInteger
+}
+
+func (s *storeSource) attrition(ctx context.Context) ([]step, error) {
+	all := read.Selection{Programme: s.programme.ID}
+	either := read.Or{s.arms_[0], s.arms_[1]}
+	analysed := read.And{either}
+	for _, c := range s.columns {
+		analysed = append(analysed, read.Present{Column: c})
+	}
+	questions := []struct {
+		name string
+		who  read.Selection
+	}{{"all people", all}}
+	if s.eligible != nil {
+		questions = append(questions, struct {
+			name string
+			who  read.Selection
+		}{"eligible: " + s.protocol.Eligibility, s.selection()})
+	}
+	for _, q := range []struct {
+		name string
+		who  read.Predicate
+	}{
+		{"treatment recorded", read.Present{Column: s.protocol.Treatment.Column}},
+		{"in one of the two arms", either},
+		{"complete outcome and covariates", analysed},
+	} {
+		questions = append(questions, struct {
+			name string
+			who  read.Selection
+		}{q.name, s.selection(q.who)})
+	}
+	var steps []step
+	for _, q := range questions {
+		counts, err := s.reader.Count(ctx, q.who)
+		if err != nil {
+			return nil, err
+		}
+		n := int64(0)
+		for _, c := range counts {
+			n += c.N
+		}
+		steps = append(steps, step{q.name, n})
+	}
+	return steps, nil
+}
+
+func (s *storeSource) exact() bool { return s.sumsExact }
+
+// arms reads outcome and baseline from the moments of each arm; the outcome is
+// term 1, after the intercept.
+func (s *storeSource) arms(context.Context) ([2]arm, error) {
+	var out [2]arm
+	for i, name := range []string{s.protocol.treated(), s.protocol.control()} {
+		group, err := twosample.FromMoments(s.groups[i], 1)
+		if err != nil {
+			return out, fmt.Errorf("study: arm %q: %w", name, err)
+		}
+		out[i] = arm{name: name, outcome: group}
+		if at := s.groups[i].Index(s.protocol.Outcome.Baseline); s.protocol.Outcome.Baseline != "" && at > 0 {
+			b, err := twosample.FromMoments(s.groups[i], at)
+			if err != nil {
+				return out, fmt.Errorf("study: arm %q: %w", name, err)
+			}
+			out[i].baseline = &b
+		}
+	}
+	return out, nil
+}
+
+// ancova adds up both arms' moments with the indicator of treatment and fits;
+// robust errors take a second scan for the residual-weighted products.
+func (s *storeSource) ancova(ctx context.Context) (fitted, error) {
+	joint, err := joinArms(s.groups)
+	if err != nil {
+		return fitted{}, err
+	}
+	x := []int{0}
+	for i := 2; i < len(joint.Terms); i++ {
+		x = append(x, i)
+	}
+	fit, err := linear.FromMoments(joint, 1, x)
+	if err != nil {
+		return fitted{}, err
+	}
+	cov := fit.Covariance()
+	if kind := s.protocol.Variance.Kind; kind != "model" {
+		if cov, err = s.robust(ctx, fit, kind); err != nil {
+			return fitted{}, err
+		}
+	}
+	return treatmentOf(fit, cov)
+}
+
+func (s *storeSource) robust(ctx context.Context, fit *linear.Fit, kind string) (linear.Sym, error) {
+	hc, err := linear.ParseHC(kind)
+	if err != nil {
+		return linear.Sym{}, err
+	}
+	indicator := moments.Indicator(s.protocol.Treatment.Column, s.protocol.treated())
+	meat, err := s.reader.Weighted(ctx, read.Weighted{
+		Question: read.Question{
+			Selection: s.selection(read.Or{s.arms_[0], s.arms_[1]}), Complete: s.columns,
+			Terms: append(slices.Clone(s.terms), indicator),
+		},
+		Outcome: moments.Column(s.protocol.Outcome.Column), Beta: fit.Coef, Bread: fit.Inv.Data,
+		Kind: map[linear.HCKind]read.HC{linear.HC0: read.HC0, linear.HC1: read.HC1, linear.HC2: read.HC2, linear.HC3: read.HC3}[hc],
+	})
+	if err != nil {
+		return linear.Sym{}, err
+	}
+	return fit.RobustFromMeat(meat, hc)
+}
+
+func (s *storeSource) balance(context.Context) ([]difference, error) {
+	var out []difference
+	for i := 2; i < len(s.groups[0].Terms); i++ {
+		d := difference{term: s.groups[0].Terms[i].Name}
+		one, err1 := twosample.FromMoments(s.groups[0], i)
+		zero, err0 := twosample.FromMoments(s.groups[1], i)
+		if err1 == nil && err0 == nil {
+			d.smd, d.ok = standardised(one, zero)
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// joinArms merges the arms' moments and appends the indicator of treatment as
+// last term: its products are the treated arm's own sums.
+func joinArms(arms [2]moments.Matrix) (moments.Matrix, error) {
+	whole, err := moments.Merge(arms[0], arms[1])
+	if err != nil {
+		return moments.Matrix{}, err
+	}
+	p := len(whole.Terms)
+	out := moments.New(append(slices.Clone(whole.Terms), moments.Term{Name: treatedTerm}), append(slices.Clone(whole.Units), 1))
+	out.N = whole.N
+	copy(out.Exact, whole.Exact)
+	copy(out.Float, whole.Float)
+	for j := range p {
+		out.Exact[moments.Cell(p, j)] = arms[0].Exact[moments.Cell(j, 0)]
+		out.Float[moments.Cell(p, j)] = arms[0].Float[moments.Cell(j, 0)]
+	}
+	treated := moments.FromInt64(arms[0].N)
+	out.Exact[moments.Cell(p, 0)], out.Exact[moments.Cell(p, p)] = treated, treated
+	return out, nil
+}

@@ -1,0 +1,138 @@
+package read
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics/moments"
+	"github.com/lumbar-health/lumbar/store/schema"
+)
+
+// exactBound is the largest magnitude of an exact term, in units: the product
+// of two such terms fits Int64 with a bit to spare.
+const exactBound = 1 << 31
+
+// term is a column of a design as SQL over a complete row.
+type term struct {
+	name  string
+	units string // Int64, of an exact term
+	float string // Float64, in points
+	unit  int64  // 0 unless exact
+	bound int64  // of units
+}
+
+// design is the terms of a question and the condition that a row is complete.
+type design struct {
+	terms    []term
+	asked    []moments.Term
+	complete string
+}
+
+// design writes the terms, with the intercept in front, and the completeness
+// of the columns that they and the question need.
+func (s *statement) design(q Question) (design, error) {
+	var d design
+	if len(q.Terms) == 0 || len(q.Terms[0].Factors) > 0 {
+		d.asked = append(d.asked, moments.Intercept())
+	}
+	d.asked = append(d.asked, q.Terms...)
+	needed := append([]string{}, q.Complete...)
+	for i, t := range d.asked {
+		if i > 0 && len(t.Factors) == 0 {
+			return d, fmt.Errorf("store: term %s: only the first term can be the intercept", t.Name)
+		}
+		written, numeric, err := s.term(t)
+		if err != nil {
+			return d, err
+		}
+		d.terms = append(d.terms, written)
+		needed = append(needed, numeric...)
+	}
+	var err error
+	d.complete, err = s.complete(needed)
+	return d, err
+}
+
+// complete is the condition that all the columns have a value.
+func (s *statement) complete(columns []string) (string, error) {
+	var conditions []string
+	seen := map[string]bool{"1": true}
+	for _, name := range columns {
+		f, err := s.field(name)
+		if err != nil {
+			return "", err
+		}
+		if !seen[f.present] {
+			seen[f.present] = true
+			conditions = append(conditions, f.present)
+		}
+	}
+	if len(conditions) == 0 {
+		return "1", nil
+	}
+	return "(" + strings.Join(conditions, " AND ") + ")", nil
+}
+
+// term writes the product of a term's factors, and names the columns that must
+// have a value for it. A product is exact when at most one factor is a column,
+// not a power of it, and its column counts whole units.
+func (s *statement) term(t moments.Term) (term, []string, error) {
+	out := term{name: t.Name, unit: 1, bound: 1}
+	var exact, float, needed []string
+	columns := 0
+	for _, factor := range t.Factors {
+		f, err := s.field(factor.Column)
+		if err != nil {
+			return out, nil, fmt.Errorf("term %s: %w", t.Name, err)
+		}
+		if factor.Level != nil {
+			is := "ifNull(toString(" + f.value + ") = " + s.text(*factor.Level) + ", 0)"
+			exact, float = append(exact, "toInt64("+is+")"), append(float, "toFloat64("+is+")")
+			continue
+		}
+		if f.kind != schema.Integer && f.kind != schema.Float {
+			return out, nil, fmt.Errorf("store: term %s: column %s is no number: give it a level", t.Name, f.name)
+		}
+		if factor.Power < 0 {
+			return out, nil, fmt.Errorf("store: term %s: power %d of column %s: want 1 or more", t.Name, factor.Power, f.name)
+		}
+		needed = append(needed, f.name)
+		columns++
+		value := "assumeNotNull(" + f.value + ")"
+		exact = append(exact, "toInt64("+value+")")
+		float = append(float, power(points(value, f), factor.Power))
+		out.unit, out.bound = out.unit*f.unit, out.bound*max(f.bound, 1)
+		if factor.Power > 1 || f.kind == schema.Float || columns > 1 {
+			out.unit = 0
+		}
+	}
+	if out.bound >= exactBound {
+		out.unit = 0
+	}
+	out.units, out.float = product(exact, "toInt64(1)"), product(float, "toFloat64(1)")
+	return out, needed, nil
+}
+
+// points is a stored value in points.
+func points(value string, f field) string {
+	if f.kind == schema.Integer && f.unit != 1 {
+		return "(toFloat64(" + value + ") / " + strconv.FormatInt(f.unit, 10) + ")"
+	}
+	return "toFloat64(" + value + ")"
+}
+
+func power(x string, p int) string {
+	factors := make([]string, max(p, 1))
+	for i := range factors {
+		factors[i] = x
+	}
+	return product(factors, x)
+}
+
+func product(factors []string, empty string) string {
+	if len(factors) == 0 {
+		return empty
+	}
+	return strings.Join(factors, " * ")
+}

@@ -1,0 +1,176 @@
+package schema
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
+)
+
+// Catalogue is the Go list of what outcome holds: the columns that every
+// programme has, and those that the registered programmes add. Every identifier
+// in a statement comes from it.
+type Catalogue struct {
+	Programmes []Programme
+	columns    []Column // in the order of the derivation
+	covariates []Column
+	byName     map[string]int
+}
+
+// Programme is what the derivation needs to know of one programme.
+type Programme struct {
+	ID         string
+	Timepoints []programme.Timepoint
+	Scores     []ScoreColumn
+	Covariates []string
+	Predicted  bool // a prediction comes with each follow-up score
+}
+
+// ScoreColumn is one score of a programme and what is current for it.
+type ScoreColumn struct {
+	Column    string // stem of the outcome columns
+	Name      string // score.score
+	Algorithm string
+	ValueSet  string
+	Float     bool // the score has no unit
+}
+
+// names are what programmes and instruments may call a column, a timepoint, an
+// algorithm or themselves: no quoting can be needed for them.
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+// NewCatalogue lists the columns of the programmes. It fails where two of them
+// declare one column in two ways.
+func NewCatalogue(programmes []*programme.Programme) (*Catalogue, error) {
+	c := &Catalogue{byName: map[string]int{}}
+	for _, col := range baseColumns() {
+		if err := c.add(col); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range programmes {
+		if err := c.addCovariates(p); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range programmes {
+		if err := c.addProgramme(p); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Catalogue) addCovariates(p *programme.Programme) error {
+	for _, v := range p.Covariates {
+		col := Column{Name: v.Name, Type: typeText, Kind: Text, Zero: true}
+		if v.Kind == programme.Integer {
+			bound := max(int64(v.Max), -int64(v.Min))
+			col = Column{Name: v.Name, Type: typeUnits, Kind: Integer, Unit: 1, Bound: bound, Nullable: true}
+		}
+		_, known := c.byName[v.Name]
+		if err := c.add(col); err != nil {
+			return fmt.Errorf("schema: programme %s, covariate %s: %w", p.ID, v.Name, err)
+		}
+		if !known {
+			c.covariates = append(c.covariates, col)
+		}
+	}
+	return nil
+}
+
+func (c *Catalogue) addProgramme(p *programme.Programme) error {
+	if !names.MatchString(p.ID) {
+		return fmt.Errorf("schema: programme %q: a name is letters, digits, _ . and -", p.ID)
+	}
+	out := Programme{ID: p.ID, Timepoints: p.Timepoints, Predicted: p.Expected == programme.ExpectedFromRecord}
+	for _, v := range p.Covariates {
+		out.Covariates = append(out.Covariates, v.Name)
+	}
+	for _, id := range p.Instruments {
+		for _, s := range instruments.ScoresOf(id) {
+			known := slices.ContainsFunc(out.Scores, func(o ScoreColumn) bool { return o.Column == s.Column() })
+			if known {
+				continue // EQ VAS is an instrument and a part of another
+			}
+			out.Scores = append(out.Scores, ScoreColumn{
+				Column: s.Column(), Name: s.Name, Algorithm: s.Algorithm, ValueSet: s.ValueSet, Float: s.Unit <= 0,
+			})
+			for _, t := range p.Timepoints {
+				if err := c.addScore(s, t.Key, out.Predicted); err != nil {
+					return fmt.Errorf("schema: programme %s, score %s at %s: %w", p.ID, s.Column(), t.Key, err)
+				}
+			}
+		}
+	}
+	c.Programmes = append(c.Programmes, out)
+	return nil
+}
+
+func (c *Catalogue) addScore(s *instruments.Score, timepoint string, predicted bool) error {
+	stem := s.Column() + "_" + timepoint
+	col := Column{Name: stem, Type: typeFloat, Kind: Float, Nullable: true, Score: s}
+	if s.Unit > 0 {
+		points := math.Max(math.Abs(s.Min), math.Abs(s.Max))
+		col.Type, col.Kind, col.Unit = typeUnits, Integer, s.Unit
+		col.Bound = int64(math.Ceil(points * float64(s.Unit)))
+	}
+	if err := c.add(col); err != nil {
+		return err
+	}
+	if err := c.add(Column{Name: stem + "_at", Type: typeDate, Kind: Date, Nullable: true}); err != nil {
+		return err
+	}
+	if !predicted || timepoint == programme.Baseline {
+		return nil
+	}
+	return c.add(Column{Name: stem + "_predicted", Type: typeFloat, Kind: Float, Nullable: true})
+}
+
+// add lists a column once. Two programmes may share one, as long as both mean
+// the same; of two bounds the wider one holds.
+func (c *Catalogue) add(col Column) error {
+	if !names.MatchString(col.Name) {
+		return fmt.Errorf("column %q: a name is letters, digits, _ . and -", col.Name)
+	}
+	i, known := c.byName[col.Name]
+	if !known {
+		c.byName[col.Name] = len(c.columns)
+		c.columns = append(c.columns, col)
+		return nil
+	}
+	old := &c.columns[i]
+	if old.Type != col.Type || old.Unit != col.Unit || old.Score != col.Score {
+		return fmt.Errorf("column %s is already there as another kind of column: choose another name", col.Name)
+	}
+	old.Bound = max(old.Bound, col.Bound)
+	return nil
+}
+
+// Column returns the column of outcome of that name.
+func (c *Catalogue) Column(name string) (Column, bool) {
+	i, ok := c.byName[name]
+	if !ok {
+		return Column{}, false
+	}
+	return c.columns[i], true
+}
+
+// Columns returns the columns of outcome after its key, version and live.
+func (c *Catalogue) Columns() []Column { return slices.Clone(c.columns) }
+
+// Covariates returns the columns that programmes add to episode.
+func (c *Catalogue) Covariates() []Column { return slices.Clone(c.covariates) }
+
+// Names returns the names of all columns, sorted.
+func (c *Catalogue) Names() []string {
+	all := make([]string, len(c.columns))
+	for i, col := range c.columns {
+		all[i] = col.Name
+	}
+	slices.Sort(all)
+	return all
+}

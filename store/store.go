@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/store/read"
+	"github.com/lumbar-health/lumbar/store/schema"
+	"github.com/lumbar-health/lumbar/store/write"
+)
+
+// Config says where the engine is and whose data it holds. The database exists
+// already; an empty one is filled with tables.
+type Config struct {
+	Addr, HTTPAddr, Database, User, Password string
+	TLS                                      *tls.Config // nil: plain connections
+	Programmes                               []*programme.Programme
+	// Attach opens a database that another process owns: for reading only,
+	// without a migration, a repair or a writer.
+	Attach     bool
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Clock      func() time.Time      // nil: the machine's
+}
+
+// Store is an open database.
+type Store struct {
+	readers, writers driver.Conn
+	reader           *read.Reader
+	writer           *write.Writer
+}
+
+// Open connects, runs the migrations, adds the programmes' columns, and brings
+// outcome up to date with what a crash or another version of the programmes
+// left behind.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	catalogue, err := schema.NewCatalogue(cfg.Programmes)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{}
+	if err := s.open(ctx, cfg, catalogue); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Connections of the two pools. The writer's one holds temporary tables.
+const (
+	readerConnections = 8
+	writerConnections = 1
+)
+
+func (s *Store) open(ctx context.Context, cfg Config, catalogue *schema.Catalogue) error {
+	var err error
+	if s.readers, err = connect(cfg, readerConnections); err != nil {
+		return err
+	}
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	if !cfg.Attach {
+		if err := s.openWriter(ctx, cfg, catalogue); err != nil {
+			return err
+		}
+	}
+	s.reader, err = read.New(s.readers, catalogue, cfg.Registerer)
+	return err
+}
+
+func (s *Store) openWriter(ctx context.Context, cfg Config, catalogue *schema.Catalogue) error {
+	var err error
+	if s.writers, err = connect(cfg, writerConnections); err != nil {
+		return err
+	}
+	ran, err := schema.Migrate(ctx, s.writers, cfg.Clock())
+	if err != nil {
+		return err
+	}
+	if len(ran) > 0 {
+		cfg.Log.Info("migrated the database", "migrations", len(ran))
+	}
+	if err := catalogue.Register(ctx, s.writers, cfg.Clock(), cfg.Log); err != nil {
+		return err
+	}
+	s.writer, err = write.New(ctx, write.Config{
+		Conn: s.writers, HTTPAddr: cfg.HTTPAddr, Database: cfg.Database, User: cfg.User, Password: cfg.Password,
+		TLS: cfg.TLS, Catalogue: catalogue, Log: cfg.Log, Clock: cfg.Clock,
+	})
+	return err
+}
+
+func connect(cfg Config, connections int) (driver.Conn, error) {
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr:         []string{cfg.Addr},
+		Auth:         clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
+		TLS:          cfg.TLS,
+		DialTimeout:  10 * time.Second,
+		ReadTimeout:  30 * time.Minute, // a rebuild of a nation's outcome is one long answer
+		MaxOpenConns: connections,
+		MaxIdleConns: connections,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: connect to %s: %w", cfg.Addr, err)
+	}
+	return conn, nil
+}
+
+// Ping says whether the engine answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.readers.Ping(ctx); err != nil {
+		return fmt.Errorf("store: the engine does not answer: %w", err)
+	}
+	return nil
+}
+
+// Reader returns the reader of outcome.
+func (s *Store) Reader() *read.Reader { return s.reader }
+
+// Writer returns the one writer; nil where the store is attached to a database
+// that another process owns.
+func (s *Store) Writer() *write.Writer { return s.writer }
+
+// Close closes the connections. What was written stays.
+func (s *Store) Close() error {
+	var err error
+	if s.writer != nil {
+		s.writer.Close()
+	}
+	for _, conn := range []driver.Conn{s.readers, s.writers} {
+		if conn != nil {
+			err = errors.Join(err, conn.Close())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("store: close: %w", err)
+	}
+	return nil
+}

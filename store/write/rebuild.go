@@ -1,0 +1,168 @@
+package write
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/store/schema"
+)
+
+// ErrDiffers says that outcome is not what a rebuild from the facts gives.
+var ErrDiffers = errors.New("outcome differs from a rebuild")
+
+// Difference is one cell of outcome that a rebuild would change. Column is
+// empty where one of the two has no row for the episode.
+type Difference struct {
+	EpisodeID uint64
+	Column    string
+}
+
+// Rebuild derives all of outcome from the facts into a second table and puts
+// it in the first one's place: readers see the old outcome, then the new one,
+// and nothing of the old one stays, whatever it held.
+func (w *Writer) Rebuild(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	return w.rebuild(ctx)
+}
+
+const rebuilt = "outcome_rebuilt"
+
+func (w *Writer) rebuild(ctx context.Context) error {
+	run := func(statement string) error {
+		if err := w.conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("store: rebuild outcome: %w", err)
+		}
+		return nil
+	}
+	if err := errors.Join(run("DROP TABLE IF EXISTS "+rebuilt), run("CREATE TABLE "+rebuilt+" AS outcome")); err != nil {
+		return err
+	}
+	filters, err := w.slices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, filter := range filters {
+		if err := w.deriveSome(ctx, rebuilt, filter, false); err != nil {
+			return err
+		}
+	}
+	if err := run("EXCHANGE TABLES outcome AND " + rebuilt); err != nil {
+		return err
+	}
+	if err := run("DROP TABLE " + rebuilt); err != nil {
+		return err
+	}
+	w.number++
+	return w.commit(ctx, w.number, 0)
+}
+
+// RebuildCheck compares outcome with a rebuild and changes nothing. Where they
+// differ it returns the number of cells and an error that wraps ErrDiffers and
+// names the columns.
+func (w *Writer) RebuildCheck(ctx context.Context) (differences int, err error) {
+	found, err := w.Differences(ctx)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	byColumn := map[string]int{}
+	for _, d := range found {
+		if d.Column == "" {
+			d.Column = "whole rows"
+		}
+		byColumn[d.Column]++
+	}
+	named := make([]string, 0, len(byColumn))
+	for column, n := range byColumn {
+		named = append(named, column+" "+strconv.Itoa(n))
+	}
+	slices.Sort(named)
+	return len(found), fmt.Errorf("store: %w in %d cells (%s): rebuild it", ErrDiffers, len(found), strings.Join(named, ", "))
+}
+
+// Differences returns every cell of outcome that a rebuild would change.
+func (w *Writer) Differences(ctx context.Context) ([]Difference, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.settle(ctx); err != nil {
+		return nil, err
+	}
+	ctx = derivationSettings(ctx)
+	filters, err := w.slices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Difference
+	for _, filter := range filters {
+		if err := w.snapshot(ctx, filter); err != nil {
+			return nil, err
+		}
+		part, err := w.compare(ctx, filter)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, part...)
+		if err := w.dropSnapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// compare returns the differences among the snapshot's patients.
+func (w *Writer) compare(ctx context.Context, filter string) ([]Difference, error) {
+	rows, err := w.conn.Query(ctx, w.derivation.comparison(filter))
+	if err != nil {
+		return nil, fmt.Errorf("store: compare outcome with a rebuild: %w", err)
+	}
+	defer rows.Close()
+	var found []Difference
+	for rows.Next() {
+		var episode uint64
+		var columns []string
+		if err := rows.Scan(&episode, &columns); err != nil {
+			return nil, fmt.Errorf("store: compare outcome with a rebuild: %w", err)
+		}
+		for _, column := range columns {
+			found = append(found, Difference{EpisodeID: episode, Column: column})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: compare outcome with a rebuild: %w", err)
+	}
+	return found, nil
+}
+
+// comparison joins the derived rows with the stored ones. A row missing on
+// either side is one difference, of no column. A tuple is hashed because the
+// hash of several values of which one is NULL is NULL.
+func (d derivation) comparison(filter string) string {
+	values := d.columns[2:] // beside the key
+	side := func(of string) string {
+		texts := make([]string, len(values))
+		for i, name := range values {
+			texts[i] = "toString(tuple(" + of + "." + name + "))"
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
+	}
+	labels := make([]string, len(values))
+	for i, name := range values {
+		labels[i] = schema.Literal(strings.Trim(name, "`"))
+	}
+	hash := "sipHash64(toString(tuple(" + strings.Join(values, ", ") + "))) AS fingerprint"
+	return `SELECT coalesce(d.episode_id, o.episode_id) AS episode,
+  if(d.fingerprint IS NULL OR o.fingerprint IS NULL, [''],
+    arrayFilter((name, derived, stored) -> derived != stored, [` + strings.Join(labels, ", ") + `], ` + side("d") + `, ` + side("o") + `)) AS differing
+FROM (SELECT *, ` + hash + ` FROM (` + d.rows() + `) WHERE live = 1) AS d
+FULL JOIN (SELECT *, ` + hash + ` FROM (SELECT * FROM outcome FINAL PREWHERE ` + filter + ` WHERE live = 1)) AS o
+  ON d.patient_id = o.patient_id AND d.episode_id = o.episode_id
+WHERE NOT (d.fingerprint IS NOT DISTINCT FROM o.fingerprint)
+ORDER BY episode`
+}
