@@ -26,7 +26,7 @@ type arm struct {
 // arms are the interventions; the first is the reference.
 var arms = [...]arm{
 	{key: "core_therapy", wait: 20},
-	{key: "cppp", effect: -6, odds: -0.9, severity: 0.9, risk: [3]float64{-1.3, 0, 1.9}, wait: 50},
+	{key: "cppp", effect: -6, odds: -0.5, severity: 0.9, risk: [3]float64{-1.3, 0, 1.9}, wait: 50},
 	{key: "nerve_root_block", effect: -4, odds: -2.0, severity: 1.2, risk: [3]float64{-0.9, 0, 1.1}, radicular: 2.2, wait: 40},
 	{key: "rf_denervation", effect: -3, odds: -0.6, severity: 1.1, risk: [3]float64{-0.9, 0, 1.1}, radicular: -2.0, wait: 45},
 	{key: "surgery", effect: -8, odds: -2.2, severity: 1.5, risk: [3]float64{-1.0, 0, 1.0}, radicular: 2.2, wait: 75},
