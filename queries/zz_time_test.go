@@ -1,5 +1,6 @@
 package queries_test
-import ("testing";"time";"fmt";"os";"strings";"path/filepath";"strconv")
+import ("testing";"time";"fmt";"os";"strings";"path/filepath";"strconv"
+)
 func cpu() float64 {
  fs,_:=filepath.Glob("/proc/[0-9]*/stat")
  var s float64
@@ -9,18 +10,23 @@ func cpu() float64 {
  return s
 }
 func TestZZTime(t *testing.T){
- d:=open(t, backPain(5000))
- for range 2 {
- for _,by:=range []string{"none","region","sex"} {
+ d:=open(t, hipsAndKnees(92000))
+ for range 3 {
  s:=time.Now(); c:=cpu()
- d.ask(t,"compare",true,"instrument","odi","interventions","core_therapy,surgery","by",by)
- fmt.Println("compare",by,time.Since(s),cpu()-c)
- }
- for _,by:=range []string{"provider","none","sex","region"} {
- s:=time.Now(); c:=cpu()
- d.ask(t,"outcomes",false,"by",by)
- fmt.Println("outcomes",by,time.Since(s),cpu()-c)
- }
- d.add(t,backPain(1))
+ d.ask(t,"outcomes",false,"programme","nhs-proms","by","provider")
+ fmt.Println("outcomes",time.Since(s),cpu()-c)
+ s=time.Now(); c=cpu()
+ d.ask(t,"outcomes",false,"programme","nhs-proms","by","provider","level","0.9")
+ fmt.Println("outcomes other level",time.Since(s),cpu()-c)
+ s=time.Now(); c=cpu()
+ d.ask(t,"outcomes",false,"programme","nhs-proms","by","provider")
+ fmt.Println("outcomes again",time.Since(s),cpu()-c)
+ s=time.Now(); c=cpu()
+ d.ask(t,"funnel",false,"programme","nhs-proms","by","provider,procedure")
+ fmt.Println("funnel",time.Since(s),cpu()-c)
+ s=time.Now(); c=cpu()
+ d.ask(t,"outcomes",false,"programme","nhs-proms","by","sex")
+ fmt.Println("outcomes sex",time.Since(s),cpu()-c)
+ d.add(t,hipsAndKnees(1))
  }
 }

@@ -1,7 +1,7 @@
 package store_test
 import ("testing";"context";"time";"fmt";"encoding/binary";"math/rand/v2";"github.com/lumbar-health/lumbar/record";"github.com/lumbar-health/lumbar/instruments";"github.com/lumbar-health/lumbar/store/write")
 func TestZZ(t *testing.T){
- s,_:=open(t)
+ s,conn:=open(t)
  r:=rand.New(rand.NewPCG(1,1))
  N:=92000
  var batches []write.Batch
@@ -24,14 +24,17 @@ func TestZZ(t *testing.T){
   }
   if len(f.scores)>48000 || i==N-1 { rows+=len(f.scores); batches=append(batches,f.batch(t)); f=facts{} }
  }
- t0:=time.Now()
  ctx:=context.Background()
- b,_:=s.Writer().Bulk(ctx)
- for _,x:=range batches{ if err:=b.Write(ctx,x);err!=nil{t.Fatal(err)} }
- t1:=time.Now()
- if err:=b.Commit(ctx);err!=nil{t.Fatal(err)}
- fmt.Println("rows",rows,"facts",t1.Sub(t0),"commit",time.Since(t1))
- t0=time.Now(); n,err:=s.Writer().RebuildCheck(ctx); fmt.Println("check",n,err,time.Since(t0))
- t0=time.Now(); k:=make([]write.Key,0); for _,e:=range batches[0].Touched{k=append(k,write.Key{Table:write.Episodes,PatientID:e,ID:3,Version:9})}; ex,err:=s.Writer().Existing(ctx,k); fmt.Println("existing",len(k),len(ex),err,time.Since(t0))
- for range 5 {t0=time.Now(); put(t,s,answer(1)); fmt.Println("write1",time.Since(t0))}
+ for _,stop:=range []string{"SYSTEM STOP MERGES"} {
+ conn.Exec(ctx,stop)
+ parts:=map[string]float64{}
+ for _,x:=range batches{ for _,k:=range []string{"r","s","e"} { y:=write.Batch{}; switch k {case "r": y.Response=x.Response; case "s": y.Score=x.Score; default: y.Episode=x.Episode}
+   b,_:=s.Writer().Bulk(ctx); c0:=cpu(); b.Write(ctx,y); parts[k]+=cpu()-c0 } }
+ fmt.Println(stop,parts)
+ t1:=time.Now(); c1:=cpu()
+ conn.Exec(ctx,"SYSTEM START MERGES"); time.Sleep(100*time.Millisecond); conn.Exec(ctx,"OPTIMIZE TABLE score"); fmt.Println("merge score",cpu()-c1,time.Since(t1))
+ }
+ for range 4 {
+ c1:=cpu(); s.Writer().Rebuild(ctx); fmt.Println("rebuild cpu",cpu()-c1)
+ }
 }

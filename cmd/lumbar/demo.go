@@ -29,7 +29,7 @@ func newDemoCommand() *cobra.Command {
 		Short: "Serve a simulated programme, open, on loopback only",
 		RunE:  runDemo,
 	}
-	cmd.Flags().Int("patients", 2000, "people to simulate")
+	cmd.Flags().Int("patients", 6000, "people to simulate")
 	cmd.Flags().Uint64("seed", 1, "seed of the simulation")
 	cmd.Flags().String("addr", "", "loopback address to listen on (LUMBAR_HTTP_ADDR, default 127.0.0.1:8080)")
 	return cmd

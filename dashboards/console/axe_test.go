@@ -29,7 +29,7 @@ func TestPagesHaveNoAccessibilityViolation(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, width := range []int64{1280, 320} {
-				if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 800), chromedp.Navigate(address+page), chromedp.WaitVisible("main")); err != nil {
+				if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 800), chromedp.Navigate(address+page), chromedp.WaitVisible(chromedp.CSS("main"))); err != nil {
 					t.Fatal(err)
 				}
 				evaluate[chromedp.Void](t, tab, string(axe))

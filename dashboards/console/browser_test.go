@@ -27,7 +27,7 @@ func TestPageInABrowser(t *testing.T) {
 	desk, address := serve(t)
 	tab := browser.New(t)
 	complaints, hosts := watch(t, tab)
-	if err := chromedp.Do(tab, chromedp.Navigate(address+"/"), chromedp.WaitVisible("#funnel-table")); err != nil {
+	if err := chromedp.Do(tab, chromedp.Navigate(address+"/"), chromedp.WaitVisible(chromedp.CSS("#funnel-table"))); err != nil {
 		t.Fatal(err)
 	}
 	for script, want := range map[string]int{
@@ -44,10 +44,10 @@ func TestPageInABrowser(t *testing.T) {
 	shoot(t, tab, "light.png")
 
 	desk.SetVersion(2)
-	if err := chromedp.Do(tab, chromedp.WaitVisible(`#made[data-version="2"]`)); err != nil {
+	if err := chromedp.Do(tab, chromedp.WaitVisible(chromedp.CSS(`#made[data-version="2"]`))); err != nil {
 		t.Errorf("the page does not follow the data: %v", err)
 	}
-	if err := chromedp.Do(tab, chromedp.Click("#live-pause")); err != nil {
+	if err := chromedp.Do(tab, chromedp.Click(chromedp.CSS("#live-pause"))); err != nil {
 		t.Fatal(err)
 	}
 	if words := evaluate[string](t, tab, `document.getElementById('live-words').textContent`); words != "Updates are paused." {

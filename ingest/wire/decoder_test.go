@@ -1,0 +1,308 @@
+package wire_test
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/ingest/wire"
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/record"
+)
+
+// whole is a response with every field of the wire.
+const whole = `{"id": {"system": "urn:forms", "value": "r-1"}, "source_version": 3, "programme": "back-pain", "patient": {"pseudonym": "000102030405060708090a0b0c0d0e0f"}, "episode": "e-1",
+ "updated_at": null, "instrument": "odi", "instrument_version": "2.1a", "admin_mode": null, "mode": "web", "language": "en", "status": "completed", "answered_at": "2026-03-31T23:30:00Z",
+ "reported_by": "proxy", "provider": "RTR", "timepoint": null, "answers": [1,0,2,null,1,1,0,3,2,1], "missing": {"odi.4": "declined"}, "supplied_score": 24.4, "predicted": 20.5}`
+
+// small is the least that a response needs, without an identifier.
+const small = `{"patient":{"pseudonym":"000102030405060708090a0b0c0d0e0f"},"instrument":"nrs_back","answered_at":"2026-04-01","answers":[7]}`
+
+func setting() ingest.Setting {
+	return ingest.Setting{
+		Programmes: programme.All(), Key: []byte("a key for tests only"), TestNumbers: true,
+		Now: func() time.Time { return time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC) },
+	}
+}
+
+const all = wire.KindResponse | wire.KindEpisode | wire.KindEvent | wire.KindPatient
+
+// decode reads all records of a source and prepares them.
+func decode(t testing.TB, text string, kinds wire.Kind) []*ingest.Record {
+	t.Helper()
+	s := setting()
+	d, err := wire.NewDecoder(ingest.Input{Name: "test", Reader: bufio.NewReader(strings.NewReader(text)), Setting: s}, kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []*ingest.Record
+	for {
+		r := new(ingest.Record)
+		err := d.Next(r)
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Reasons) == 0 {
+			s.Prepare(r)
+		}
+		out = append(out, r)
+	}
+}
+
+// oneLine makes an NDJSON line of a JSON text.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }
+
+func TestResponse(t *testing.T) {
+	list := decode(t, whole, wire.KindResponse)
+	if len(list) != 1 || len(list[0].Reasons) > 0 || len(list[0].Responses) != 1 {
+		t.Fatalf("decoded %+v, want one response without reasons", list)
+	}
+	v := &list[0].Responses[0]
+	at := time.Date(2026, 3, 31, 23, 30, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name      string
+		got, want any
+	}{
+		{"reply id", list[0].ID, "r-1"},
+		{"patient", hex.EncodeToString(v.PatientID[:]), "000102030405060708090a0b0c0d0e0f"},
+		{"id", v.ID, record.RowID("urn:forms", "r-1")},
+		{"episode", v.EpisodeID, record.RowID("back-pain", "e-1")},
+		{"source", v.Source, "urn:forms"}, {"source id", v.SourceID, "r-1"}, {"source version", v.SourceVersion, "3"},
+		{"status", v.Status, record.Completed}, {"by", v.ReportedBy, record.ByProxy},
+		{"instrument", v.Instrument, instruments.ID("odi")}, {"version", v.InstrumentVersion, "2.1a"},
+		{"at", v.AnsweredAt, at}, {"on", v.AnsweredOn.String(), "2026-04-01"}, // London, summer time
+		{"precision", v.Precision, record.PrecisionInstant},
+		{"provider", v.Provider, "RTR"}, {"mode", v.Mode, "web"}, {"language", v.Language, "en"},
+		{"codes", fmt.Sprint(v.Codes), "[1 0 2 -32768 1 1 0 3 2 1]"},
+		{"missing", v.MissingReasons[3], "declined"},
+		{"supplied", *v.SuppliedScore, 24.4}, {"predicted", *v.Predicted, 20.5},
+		{"final", v.Final, false}, {"mismatches", list[0].Mismatches(), 0},
+		{"version's moment and rank", v.Version >> 9, (uint64(at.Add(3*time.Millisecond).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Milliseconds())*4096 + 2*512) >> 9},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s = %v, want %v", c.name, c.got, c.want)
+		}
+	}
+}
+
+func TestPatientByNHSNumber(t *testing.T) {
+	v := decode(t, strings.Replace(small, `"pseudonym":"000102030405060708090a0b0c0d0e0f"`, `"nhs_number":"999 000 0018"`, 1), all)[0]
+	if len(v.Reasons) > 0 || v.Responses[0].PatientID != record.Pseudonym([]byte("a key for tests only"), "9990000018") {
+		t.Errorf("%+v: want the pseudonym of the number", v)
+	}
+}
+
+func TestDates(t *testing.T) {
+	for _, c := range []struct {
+		text, on  string
+		precision record.Precision
+	}{
+		{"2026", "2026-01-01", record.PrecisionYear},
+		{"2026-03", "2026-03-01", record.PrecisionMonth},
+		{"2026-03-29", "2026-03-29", record.PrecisionDay},
+		{"2026-04-01T00:30:00+01:00", "2026-04-01", record.PrecisionInstant},
+		{"2026-01-01T00:30:00+01:00", "2025-12-31", record.PrecisionInstant},
+	} {
+		r := decode(t, strings.Replace(small, "2026-04-01", c.text, 1), all)[0]
+		if len(r.Reasons) > 0 {
+			t.Errorf("%s: %v", c.text, r.Reasons)
+			continue
+		}
+		if v := r.Responses[0]; v.AnsweredOn.String() != c.on || v.Precision != c.precision {
+			t.Errorf("%s: on %s, precision %d; want %s, %d", c.text, v.AnsweredOn, v.Precision, c.on, c.precision)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	const odi = `{"patient":{"pseudonym":"000102030405060708090a0b0c0d0e0f"},"instrument":%q,"answered_at":"2026-04-01","answers":%s}`
+	for _, c := range []struct{ instrument, answers, codes string }{
+		{"odi", `[0,1,2,3,4,5,null,0,0,0]`, "[0 1 2 3 4 5 -32768 0 0 0]"},
+		{"odi", ` [ 0 , 1,2,3,4,5,null,0,0,0.0 ] `, "[0 1 2 3 4 5 -32768 0 0 0]"},
+		{"odi", `{"odi.2": 3}`, "[-32768 3 -32768 -32768 -32768 -32768 -32768 -32768 -32768 -32768]"},
+		{"odi", `[[1,3],1,2,3,4,5,null,0,0,0]`, "[3 1 2 3 4 5 -32768 0 0 0]"},
+		{"eq5d5l", `"21232"`, "[2 1 2 3 2]"},
+		{"eq5d5l", `[2,1,2,3,2,80]`, "[2 1 2 3 2 80]"},
+	} {
+		r := decode(t, fmt.Sprintf(odi, c.instrument, c.answers), all)[0]
+		if len(r.Reasons) > 0 {
+			t.Errorf("%s %s: %v", c.instrument, c.answers, r.Reasons)
+		} else if got := fmt.Sprint(r.Responses[0].Codes); got != c.codes {
+			t.Errorf("%s %s: codes %s, want %s", c.instrument, c.answers, got, c.codes)
+		}
+	}
+}
+
+func TestStatusDecidesScores(t *testing.T) {
+	for status, rank := range map[string]uint64{"in-progress": 0, "stopped": 1, "completed": 2, "amended": 3, "entered-in-error": 4} {
+		r := decode(t, strings.Replace(small, `"answers"`, `"status":"`+status+`","answers"`, 1), all)[0]
+		if len(r.Reasons) > 0 {
+			t.Fatalf("%s: %v", status, r.Reasons)
+		}
+		if got := r.Responses[0].Version >> 9 & 7; got != rank {
+			t.Errorf("%s: rank %d, want %d", status, got, rank)
+		}
+	}
+	withdrawn := strings.Replace(small, `,"answers":[7]`, `,"status":"entered-in-error"`, 1)
+	if r := decode(t, withdrawn, all)[0]; len(r.Reasons) > 0 {
+		t.Errorf("a withdrawal without answers: %v", r.Reasons)
+	}
+}
+
+func TestRejections(t *testing.T) {
+	change := func(old, new string) string { return strings.Replace(small, old, new, 1) }
+	for _, c := range []struct{ text, field, rule string }{
+		{`{"x"`, "record", "malformed"},
+		{`null`, "record", "malformed"},
+		{`7`, "record", "malformed"},
+		{small + "x", "record", "malformed"},
+		{"{\"patient\":\"\xff\"}", "record", "encoding"},
+		{change(`"instrument"`, `"colour":1,"instrument"`), "colour", "unknown_field"},
+		{change(`"instrument"`, `"1990-01-01":1,"instrument"`), "field", "unknown_field"},
+		{change(`"instrument"`, `"id_value":"x","instrument"`), "id_value", "unknown_field"},
+		{change(`"instrument"`, `"referred_on":"2026-01-01","instrument"`), "referred_on", "unknown_field"},
+		{change(`"instrument"`, `"answers":[6],"instrument"`), "answers", "repeated"},
+		{change(`"pseudonym":`, `"name":"x","pseudonym":`), "patient.name", "unknown_field"},
+		{change(`"pseudonym":"000102030405060708090a0b0c0d0e0f"`, ``), "patient", "required"},
+		{change(`"pseudonym":`, `"nhs_number":"9990000018","pseudonym":`), "patient", "one_of"},
+		{change(`0e0f`, `0e0`), "patient.pseudonym", "malformed"},
+		{change(`0e0f`, `0e0g`), "patient.pseudonym", "malformed"},
+		{change(`"pseudonym":"000102030405060708090a0b0c0d0e0f"`, `"nhs_number":"9990000017"`), "patient.nhs_number", "nhs_number"},
+		{change(`"pseudonym":"000102030405060708090a0b0c0d0e0f"`, `"nhs_number":"9434765919"`), "patient.nhs_number", "nhs_number_test"},
+		{change(`{"pseudonym":"000102030405060708090a0b0c0d0e0f"}`, `"x"`), "patient", "type"},
+		{change(`nrs_back`, `nrs_neck`), "instrument", "unknown_instrument"},
+		{change(`"nrs_back"`, `"nrs_back","instrument_version":"99"`), "instrument", "unknown_instrument"},
+		{change(`"nrs_back"`, `null`), "instrument", "required"},
+		{change(`"nrs_back"`, `7`), "instrument", "type"},
+		{change(`"2026-04-01"`, `null`), "answered_at", "required"},
+		{change(`2026-04-01`, `01/04/2026`), "answered_at", "malformed"},
+		{change(`2026-04-01`, `2026-04-01T09:00:00`), "answered_at", "malformed"},
+		{change(`2026-04-01`, `2026-02-30`), "answered_at", "malformed"},
+		{change(`2026-04-01`, `1066-10-14`), "answered_at", "malformed"},
+		{change(`2026-04-01`, `2026-05-04`), "answered_at", "in_future"},
+		{change(`"answers"`, `"status":"final","answers"`), "status", "not_allowed"},
+		{change(`"answers"`, `"reported_by":"nobody","answers"`), "reported_by", "not_allowed"},
+		{change(`"answers"`, `"programme":"feet","answers"`), "programme", "unknown_programme"},
+		{change(`"answers"`, `"timepoint":"5m","answers"`), "timepoint", "unknown_timepoint"},
+		{change(`"answers"`, `"id":{"value":"1"},"answers"`), "id", "required"},
+		{change(`"answers"`, `"kind":"letter","answers"`), "kind", "not_allowed"},
+		{change(`"answers"`, `"predicted":"1","answers"`), "predicted", "type"},
+		{change(`"answers"`, `"provider":"`+strings.Repeat("x", 501)+`","answers"`), "provider", "too_long"},
+		{change(`"answers"`, `"provider":"R\u0000","answers"`), "provider", "encoding"},
+		{change(`"answers"`, `"missing":{"nrs_back.9":"na"},"answers"`), "missing", "unknown_field"},
+		{change(`"answers":[7]`, `"missing":{"nrs_back.1":"lost"},"answers":[null]`), "missing.nrs_back.1", "not_allowed"},
+		{change(`"answers"`, `"missing":{"nrs_back.1":"na"},"answers"`), "missing.nrs_back.1", "contradiction"},
+		{change(`,"answers":[7]`, ``), "answers", "required"},
+		{change(`[7]`, `[11]`), "nrs_back.1", "code_out_of_range"},
+		{change(`[7]`, `[-1]`), "nrs_back.1", "code_out_of_range"},
+		{change(`[7]`, `[99999]`), "nrs_back.1", "code_out_of_range"},
+		{change(`[7]`, `[6.5]`), "nrs_back.1", "code_not_integer"},
+		{change(`[7]`, `["7"]`), "nrs_back.1", "code_not_integer"},
+		{change(`[7]`, `[7,7]`), "answers", "wrong_item_count"},
+		{change(`[7]`, `{"nrs_leg.1":7}`), "answers", "not_allowed"},
+		{change(`[7]`, `7`), "answers", "type"},
+	} {
+		list := decode(t, oneLine(c.text)+"\n"+small, all)
+		if len(list) != 2 || len(list[1].Reasons) > 0 {
+			t.Errorf("%.60s: the next record was not read: %+v", c.text, list)
+			continue
+		}
+		if !slices.Contains(list[0].Reasons, ingest.Reason{Field: c.field, Rule: c.rule}) {
+			t.Errorf("%.90s: reasons %v, want %s %s", c.text, list[0].Reasons, c.field, c.rule)
+		}
+	}
+}
+
+func TestNoKeyNoNumber(t *testing.T) {
+	s := setting()
+	s.Key = nil
+	var r ingest.Record
+	if _, ok := s.Subject(&r, "9990000018", ""); ok || r.Reasons[0].Rule != "no_key" {
+		t.Errorf("reasons %v, want no_key", r.Reasons)
+	}
+}
+
+func TestFraming(t *testing.T) {
+	bad := `{"x":`
+	for name, c := range map[string]struct {
+		text  string
+		fates string // s stored, r rejected
+	}{
+		"one":              {small, "s"},
+		"one over lines":   {strings.ReplaceAll(small, ",", ",\n"), "s"},
+		"two over lines":   {strings.ReplaceAll(small, ",", ",\n") + "\n" + strings.ReplaceAll(small, ",", ",\n"), "ss"},
+		"lines":            {small + "\n" + small + "\r\n\n" + small, "sss"},
+		"a bad line":       {small + "\n" + bad + "\n" + small + "\n", "srs"},
+		"a bad first line": {bad + "\n" + small + "\n", "rs"},
+		"a long line":      {small + "\n{\"x\":\"" + strings.Repeat("x", 1<<20) + "\"}\n" + small, "srs"},
+		"array":            {" [" + small + ", " + small + "\n,\n" + small + "] ", "sss"},
+		"empty array":      {"[ ]", ""},
+		"scalars in array": {"[1," + small + ",\"a,]\\\"b\"," + small + "]", "rsrs"},
+		"array cut":        {"[" + small + "," + small[:40], "sr"},
+		"array unclosed":   {"[" + small, "sr"},
+		"after the array":  {"[" + small + "] x", "sr"},
+		"byte order mark":  {"\xef\xbb\xbf" + small, "s"},
+		"nothing":          {" \n ", ""},
+	} {
+		got := ""
+		for _, r := range decode(t, c.text, all) {
+			got += map[bool]string{true: "s", false: "r"}[len(r.Reasons) == 0]
+		}
+		if got != c.fates {
+			t.Errorf("%s: %s, want %s", name, got, c.fates)
+		}
+	}
+}
+
+// TestIdentityWithoutID: the record's own fields and its place among equals.
+func TestIdentityWithoutID(t *testing.T) {
+	other := strings.Replace(small, "[7]", "[6]", 1)
+	respelt := `{"answers": [ 7 ], "kind":"response", "id":null, "answered_at":"2026-04-01", "patient":{"pseudonym":"000102030405060708090A0B0C0D0E0F"},"instrument":"nrs_back"}`
+	list := decode(t, strings.Join([]string{small, other, small, respelt}, "\n"), all)
+	id := func(i int) uint64 { return list[i].Responses[0].ID }
+	again := decode(t, strings.Join([]string{respelt, small, other, small}, "\n"), all)
+	first := []uint64{id(0), id(1), id(2), id(3)}
+	second := []uint64{again[0].Responses[0].ID, again[2].Responses[0].ID, again[1].Responses[0].ID, again[3].Responses[0].ID}
+	if !slices.Equal(first, second) {
+		t.Errorf("ids %v and, in another order and spelling, %v: want the same", first, second)
+	}
+	slices.Sort(first)
+	if len(slices.Compact(first)) != 4 {
+		t.Errorf("ids %v: want four different ones", first)
+	}
+	if !list[0].Responses[0].Final || list[0].Responses[0].Source != wire.Source {
+		t.Error("want a final response of the wire")
+	}
+}
+
+func FuzzDecoder(f *testing.F) {
+	f.Add(oneLine(whole))
+	f.Add("[" + small + ",1]")
+	f.Add(episode + "\n" + small)
+	f.Add(strings.ReplaceAll(small, ",", ",\n"))
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, r := range decode(t, text, all) {
+			if len(r.Reasons) > 0 {
+				continue
+			}
+			for i := range r.Responses {
+				v := &r.Responses[i]
+				a := instruments.Administration{Codes: v.Codes, Ticks: v.Ticks, AdminMode: v.AdminMode}
+				if _, rule, ok := v.Definition.CheckCodes(&a); !ok {
+					t.Errorf("accepted codes break %s", rule)
+				}
+			}
+		}
+	})
+}
