@@ -88,28 +88,32 @@ func (d *Desk) Ask(ctx context.Context, q Question) (*Answer, error) {
 		if err != nil {
 			return nil, d.failed(ctx, q, err)
 		}
-		a, err := d.answer(ctx, e, p, q)
+		a, fresh, err := d.answer(ctx, e, p, q)
 		if errors.Is(err, context.Canceled) && ctx.Err() == nil && try < attempts {
 			continue // somebody else asked the same first, and has gone away
 		}
 		if err != nil {
 			return nil, d.failed(ctx, q, err)
 		}
+		if !fresh || try == attempts {
+			return a, nil
+		}
 		after, err := d.cfg.Reader.DataVersion(ctx)
 		if err != nil {
 			return nil, d.failed(ctx, q, err)
 		}
-		if after == e.version || try == attempts {
+		if after == e.version {
 			return a, nil
 		}
 	}
 }
 
-// answer computes a question at one version of the data, or finds it answered.
-func (d *Desk) answer(ctx context.Context, e *edition, p *prepared, q Question) (*Answer, error) {
+// answer computes a question at one version of the data, which is fresh, or
+// finds it answered.
+func (d *Desk) answer(ctx context.Context, e *edition, p *prepared, q Question) (a *Answer, fresh bool, err error) {
 	canonical, err := receipt.Canonical(p.params)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rule := disclosure.Rule
 	if q.Undisclosed {
@@ -119,7 +123,8 @@ func (d *Desk) answer(ctx context.Context, e *edition, p *prepared, q Question) 
 		Question: p.name, Parameters: canonical, DataVersion: e.version,
 		CodeVersion: d.cfg.CodeVersion, RegistryVersion: d.registry, Ruleset: rule,
 	}
-	return e.once(id.ID(), func() (*Answer, error) {
+	a, err = e.once(id.ID(), func() (*Answer, error) {
+		fresh = true
 		a, exact, err := e.compute(ctx, p, q.Undisclosed)
 		if err != nil {
 			return nil, err
@@ -135,6 +140,7 @@ func (d *Desk) answer(ctx context.Context, e *edition, p *prepared, q Question) 
 			DisclosureRule: rule, Exact: exact, Answer: string(text),
 		})
 	})
+	return a, fresh, err
 }
 
 // keep writes a receipt, unless it has been written before.

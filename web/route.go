@@ -61,7 +61,11 @@ func Mount(r *mux.Router, routes []Route, identify func(http.Handler) http.Handl
 		if !route.Open {
 			h = identify(h)
 		}
-		r.Handle(route.Path, h).Methods(route.Method)
+		methods := []string{route.Method}
+		if route.Method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		r.Handle(route.Path, h).Methods(methods...)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/api"
+	"github.com/lumbar-health/lumbar/queries/catalogue"
 	"github.com/lumbar-health/lumbar/web"
 )
 
@@ -27,7 +28,7 @@ func (h *house) handler(who web.Authenticator, advice string) (http.Handler, fun
 	}
 	records := ihttp.NewRecords(h.pipeline, h.log)
 	identify := web.Identify(who, advice)
-	routes := append(api.New(h.desk, h.programmes, h.log).Routes(), h.operations()...)
+	routes := append(api.New(h.desk, catalogue.New(h.programmes), h.log).Routes(), h.operations()...)
 	routes = append(routes, describeFaces()...)
 	routes = append(routes, web.Route{
 		Method: http.MethodGet, Path: "/openapi.json", Summary: "This description", Open: true,

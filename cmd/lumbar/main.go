@@ -1,5 +1,3 @@
-// Command lumbar is the whole product: engine, ingest, API, boards, pages and
-// the commands that ask them.
 package main
 
 import (

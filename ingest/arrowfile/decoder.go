@@ -52,13 +52,12 @@ type bound struct {
 // row, nor a covariate of a programme, refuses the source.
 func NewDecoder(in ingest.Input, kinds wire.Kind) (_ *Decoder, err error) {
 	defer guard(in.Name, &err)
-	if head, _ := in.Reader.Peek(len(magic)); isFile(head) {
-		if _, err := in.Reader.Discard(filePrefix); err != nil {
-			return nil, damaged(in.Name, err)
-		}
+	source, err := newMessages(in.Reader)
+	if err != nil {
+		return nil, damaged(in.Name, err)
 	}
 	// The reader's memory is Go's: texts of a batch may outlive it.
-	reader, err := ipc.NewReader(in.Reader, ipc.WithAllocator(bounded{memory.NewGoAllocator()}))
+	reader, err := ipc.NewReader(source, ipc.WithAllocator(bounded{memory.NewGoAllocator()}))
 	if err != nil {
 		return nil, damaged(in.Name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/ingest"
 )
@@ -36,21 +37,17 @@ func detect(head []byte) bool {
 // verify walks over all messages without reading them: one that was cut short
 // has no end.
 func verify(source string, in *bufio.Reader) error {
-	head, err := in.Peek(len(magic))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	m, err := newMessages(in)
+	for err == nil {
+		if err = m.next(); err == nil {
+			_, err = in.Discard(int(m.body))
+			err = unexpected(err)
+		}
 	}
-	file := isFile(head)
-	if file {
-		_, err = in.Discard(filePrefix)
-	}
-	for ended := false; err == nil && !ended; {
-		ended, err = skipMessage(in, file)
-	}
-	if err == nil && file {
+	if err == io.EOF && m.file {
 		err = skipFooter(in)
 	}
-	if err != nil {
+	if err != nil && err != io.EOF {
 		return &ingest.FileError{
 			Source: source, Wrong: "is cut short or damaged (Arrow)",
 			Advice: "fetch or write it again; nothing of it was stored", Err: err,
@@ -59,44 +56,86 @@ func verify(source string, in *bufio.Reader) error {
 	return nil
 }
 
-var errFraming = errors.New("not an Arrow message")
-
-// skipMessage reads over one message. A stream may end without a mark.
-func skipMessage(in *bufio.Reader, file bool) (ended bool, err error) {
-	var word [4]byte
-	if _, err := io.ReadFull(in, word[:]); err != nil {
-		return true, endOfStream(err, file)
-	}
-	size := binary.LittleEndian.Uint32(word[:])
-	if size == continuation {
-		if _, err := io.ReadFull(in, word[:]); err != nil {
-			return true, unexpected(err)
-		}
-		size = binary.LittleEndian.Uint32(word[:])
-	}
-	if size == 0 {
-		return true, nil
-	}
-	if size > maxMetadata {
-		return true, errFraming
-	}
-	metadata := make([]byte, size)
-	if _, err := io.ReadFull(in, metadata); err != nil {
-		return true, unexpected(err)
-	}
-	body, ok := bodyLength(metadata)
-	if !ok {
-		return true, errFraming
-	}
-	_, err = in.Discard(int(body))
-	return false, unexpected(err)
+// messages passes the messages of a source on and ends after the last one. Not
+// every writer of files marks their end before the table of contents.
+type messages struct {
+	in   *bufio.Reader
+	file bool
+	head []byte // what is left of the message's prefix and metadata
+	buf  []byte
+	body int64 // what is left of its body
 }
 
-func endOfStream(err error, file bool) error {
-	if errors.Is(err, io.EOF) && !file {
-		return nil
+func newMessages(in *bufio.Reader) (*messages, error) {
+	head, err := in.Peek(len(magic))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
 	}
-	return unexpected(err)
+	m := &messages{in: in, file: isFile(head)}
+	if m.file {
+		_, err = in.Discard(filePrefix)
+		return m, unexpected(err)
+	}
+	return m, nil
+}
+
+// Read reads on, never beyond the last message.
+func (m *messages) Read(p []byte) (int, error) {
+	if len(m.head) == 0 && m.body == 0 {
+		if err := m.next(); err != nil {
+			return 0, err
+		}
+	}
+	if len(m.head) > 0 {
+		n := copy(p, m.head)
+		m.head = m.head[n:]
+		return n, nil
+	}
+	n, err := m.in.Read(p[:min(int64(len(p)), m.body)])
+	m.body -= int64(n)
+	return n, unexpected(err)
+}
+
+var errFraming = errors.New("not an Arrow message")
+
+// next reads the prefix and the metadata of the next message; io.EOF is the
+// end. A stream may end without a mark, a file may not end without its footer.
+func (m *messages) next() error {
+	m.buf = append(m.buf[:0], 0, 0, 0, 0)
+	if _, err := io.ReadFull(m.in, m.buf); err != nil {
+		if m.file {
+			return unexpected(err)
+		}
+		return err
+	}
+	size := binary.LittleEndian.Uint32(m.buf)
+	switch {
+	case size == continuation:
+		m.buf = append(m.buf, 0, 0, 0, 0)
+		if _, err := io.ReadFull(m.in, m.buf[4:]); err != nil {
+			return unexpected(err)
+		}
+		size = binary.LittleEndian.Uint32(m.buf[4:])
+	case m.file:
+		return io.EOF // the footer
+	}
+	switch {
+	case size == 0:
+		return io.EOF
+	case size > maxMetadata:
+		return errFraming
+	}
+	prefix := len(m.buf)
+	m.buf = slices.Grow(m.buf, int(size))[:prefix+int(size)]
+	if _, err := io.ReadFull(m.in, m.buf[prefix:]); err != nil {
+		return unexpected(err)
+	}
+	body, ok := bodyLength(m.buf[prefix:])
+	if !ok {
+		return errFraming
+	}
+	m.head, m.body = m.buf, body
+	return nil
 }
 
 func unexpected(err error) error {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries"
 	"github.com/lumbar-health/lumbar/queries/catalogue"
 	"github.com/lumbar-health/lumbar/queries/methods"
@@ -22,14 +21,14 @@ type Desk interface {
 
 // API is the HTTP face of queries.
 type API struct {
-	desk       Desk
-	programmes []*programme.Programme
-	log        *slog.Logger
+	desk      Desk
+	catalogue *catalogue.Catalogue
+	log       *slog.Logger
 }
 
 // New returns the API over a desk.
-func New(desk Desk, programmes []*programme.Programme, log *slog.Logger) *API {
-	return &API{desk: desk, programmes: programmes, log: log}
+func New(desk Desk, c *catalogue.Catalogue, log *slog.Logger) *API {
+	return &API{desk: desk, catalogue: c, log: log}
 }
 
 // handler answers with a value, or with an error that becomes a problem.
@@ -54,11 +53,11 @@ func (a *API) Routes() []web.Route {
 	return append(routes, a.instrumentRoute(), a.listRoute("/v1/instruments", "Every version of every instrument",
 		listOf(instrumentSummarySchema()), nil, func(*http.Request) (any, error) { return catalogue.Instruments(), nil }),
 		a.listRoute("/v1/programmes", "The programmes of care", listOf(programmeSchema()), nil,
-			func(*http.Request) (any, error) { return catalogue.Programmes(a.programmes), nil }),
+			func(*http.Request) (any, error) { return a.catalogue.Programmes(), nil }),
 		a.listRoute("/v1/interventions", "The interventions of the programmes", listOf(interventionSchema()),
 			[]web.Param{{Name: "programme", In: "query", Description: "only this programme's", Schema: web.Schema{"type": "string"}}},
 			func(r *http.Request) (any, error) {
-				return catalogue.Interventions(a.programmes, r.URL.Query().Get("programme"))
+				return a.catalogue.Interventions(r.URL.Query().Get("programme"))
 			}),
 		a.receiptRoute(), a.statRoute())
 }

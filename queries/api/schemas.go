@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/queries"
 	"github.com/lumbar-health/lumbar/queries/catalogue"
 	"github.com/lumbar-health/lumbar/web"
@@ -33,7 +32,7 @@ func instrumentSummarySchema() web.Schema { return schemaOf(reflect.TypeFor[cata
 func programmeSchema() web.Schema         { return schemaOf(reflect.TypeFor[catalogue.Programme]()) }
 func interventionSchema() web.Schema      { return schemaOf(reflect.TypeFor[catalogue.Intervention]()) }
 func receiptSchema() web.Schema           { return schemaOf(reflect.TypeFor[queries.Receipt]()) }
-func definitionSchema() web.Schema        { return schemaOf(reflect.TypeFor[instruments.Definition]()) }
+func definitionSchema() web.Schema        { return schemaOf(reflect.TypeFor[catalogue.Definition]()) }
 
 func statSchema() web.Schema {
 	cells := web.Schema{"type": "array", "items": web.Schema{"type": []string{"number", "string", "boolean", "null"}}}

@@ -8,6 +8,15 @@ import (
 	"github.com/lumbar-health/lumbar/queries"
 )
 
+// Definition is an instrument's whole definition.
+type Definition = instruments.Definition
+
+// Catalogue is what can be asked about in one installation.
+type Catalogue struct{ programmes []*programme.Programme }
+
+// New returns the catalogue of the programmes.
+func New(programmes []*programme.Programme) *Catalogue { return &Catalogue{programmes} }
+
 // List is an answer that holds no data about people: it has no receipt.
 type List[T any] struct {
 	Rows    []T      `json:"rows"`
@@ -51,7 +60,7 @@ func Instruments() List[Summary] {
 
 // Instrument returns the whole definition: everything a consumer needs to read
 // a score. An empty version means the current one.
-func Instrument(id, version string) (*instruments.Definition, error) {
+func Instrument(id, version string) (*Definition, error) {
 	d, err := instruments.Lookup(instruments.ID(id), version)
 	if errors.Is(err, instruments.ErrUnknownInstrument) || errors.Is(err, instruments.ErrUnknownVersion) {
 		return nil, &queries.Error{Kind: queries.NotFound, Message: "no such instrument or version: /v1/instruments lists them"}
@@ -96,16 +105,16 @@ type Timepoint struct {
 }
 
 // Programmes lists the programmes of care.
-func Programmes(all []*programme.Programme) List[Programme] {
+func (c *Catalogue) Programmes() List[Programme] {
 	var rows []Programme
-	for _, p := range all {
+	for _, p := range c.programmes {
 		row := Programme{
 			ID: p.ID, Title: p.Title, Default: p.Default, Instruments: p.Instruments, MainFollowUp: p.MainFollowUp,
 			Interventions: keys(p.Interventions), Procedures: keys(p.Procedures), Dimensions: p.Dimensions,
 			Covariates: []Covariate{}, Expected: p.Expected, CaseMix: append([]string{}, p.CaseMix...),
 		}
-		for _, c := range p.Covariates {
-			row.Covariates = append(row.Covariates, Covariate(c))
+		for _, v := range p.Covariates {
+			row.Covariates = append(row.Covariates, Covariate(v))
 		}
 		for _, t := range p.Timepoints {
 			row.Timepoints = append(row.Timepoints, Timepoint(t))
@@ -126,10 +135,10 @@ type Intervention struct {
 }
 
 // Interventions lists the interventions of all programmes, or of one.
-func Interventions(all []*programme.Programme, id string) (List[Intervention], error) {
+func (c *Catalogue) Interventions(id string) (List[Intervention], error) {
 	var rows []Intervention
 	found := id == ""
-	for _, p := range all {
+	for _, p := range c.programmes {
 		if id != "" && p.ID != id {
 			continue
 		}

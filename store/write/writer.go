@@ -180,24 +180,3 @@ func (w *Writer) batchRow(ctx context.Context, number uint64, state string, at t
 	}
 	return nil
 }
-
-// parts are the batch's records in the order in which they are stored: a score
-// without its response would be an orphan after a crash.
-func (b Batch) parts() []part {
-	return []part{{Responses, b.Response}, {scores, b.Score}, {Episodes, b.Episode}, {Events, b.Event}, {Patients, b.Patient}}
-}
-
-type part struct {
-	table  Table
-	record arrow.Record
-}
-
-func (b Batch) rows() int64 {
-	var n int64
-	for _, p := range b.parts() {
-		if p.record != nil {
-			n += p.record.NumRows()
-		}
-	}
-	return n
-}

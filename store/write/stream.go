@@ -1,0 +1,151 @@
+package write
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+
+	"github.com/lumbar-health/lumbar/store/schema"
+)
+
+// stream is one INSERT … FORMAT ArrowStream under way.
+type stream struct {
+	table Table
+	pipe  *io.PipeWriter
+	out   *ipc.Writer
+	done  chan error // the engine's verdict, once
+}
+
+// bulkSettings let the engine gather a large import into few parts, and leave
+// it to merges to collapse exact copies.
+var bulkSettings = url.Values{
+	"min_insert_block_size_rows":  {"200000"},
+	"min_insert_block_size_bytes": {"0"},
+	"optimize_on_insert":          {"0"},
+	"http_receive_timeout":        {"3600"},
+}
+
+// openStream starts an insert into the table of records of that schema. The
+// token only saves the work of a retry that the transport made: rows are found
+// equal by their keys.
+func (w *Writer) openStream(ctx context.Context, table Table, of *arrow.Schema, token string, settings url.Values) (*stream, error) {
+	columns := make([]string, of.NumFields())
+	for i, field := range of.Fields() {
+		if _, ok := w.tables[table][field.Name]; !ok {
+			return nil, fmt.Errorf("store: insert into %s: the record has a column %q and the table has none", table, field.Name)
+		}
+		columns[i] = schema.Quote(field.Name)
+	}
+	query := url.Values{
+		"database":                   {w.cfg.Database},
+		"query":                      {"INSERT INTO " + string(table) + " (" + strings.Join(columns, ", ") + ") FORMAT ArrowStream"},
+		"async_insert":               {"0"},
+		"insert_deduplication_token": {token},
+		"wait_end_of_query":          {"1"},
+	}
+	for name, value := range settings {
+		query[name] = value
+	}
+	body, pipe := io.Pipe()
+	s := &stream{table: table, pipe: pipe, done: make(chan error, 1)}
+	go func() {
+		err := w.post(ctx, query, body)
+		// A sender that still writes must not wait for an engine that left.
+		body.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+		s.done <- err
+	}()
+	s.out = ipc.NewWriter(pipe, ipc.WithSchema(of))
+	return s, nil
+}
+
+// write sends one record.
+func (s *stream) write(rec arrow.Record) error {
+	if err := s.out.Write(rec); err != nil {
+		return s.fail(err)
+	}
+	return nil
+}
+
+// close ends the stream and returns when the engine has stored its rows.
+func (s *stream) close() error {
+	if err := s.out.Close(); err != nil {
+		return s.fail(err)
+	}
+	return s.fail(s.pipe.Close())
+}
+
+// fail breaks the stream off where there is an error of our side, and says
+// what the engine said of it.
+func (s *stream) fail(err error) error {
+	if err != nil {
+		s.pipe.CloseWithError(err)
+	}
+	verdict := <-s.done
+	s.done <- verdict
+	if verdict == nil {
+		verdict = err
+	}
+	if verdict == nil {
+		return nil
+	}
+	return fmt.Errorf("store: insert into %s: %w", s.table, verdict)
+}
+
+func (w *Writer) post(ctx context.Context, query url.Values, body io.Reader) error {
+	scheme := "http"
+	if w.cfg.TLS != nil {
+		scheme = "https"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+"://"+w.cfg.HTTPAddr+"/?"+query.Encode(), body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-ClickHouse-User", w.cfg.User)
+	req.Header.Set("X-ClickHouse-Key", w.cfg.Password)
+	resp, err := w.http.Do(req)
+	if err != nil {
+		var transport *url.Error
+		if errors.As(err, &transport) {
+			err = transport.Err // the address holds the whole statement
+		}
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 2000))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || len(answer) > 0 {
+		return refusal(resp.Header.Get("X-ClickHouse-Exception-Code"), answer)
+	}
+	return nil
+}
+
+// errorName is how the engine ends its error texts.
+var errorName = regexp.MustCompile(`\(([A-Z][A-Z_]+)\)`)
+
+// refusal names the engine's error without its text, which may quote a row.
+func refusal(code string, answer []byte) error {
+	name := "an unnamed error"
+	if found := errorName.FindAllSubmatch(answer, -1); len(found) > 0 {
+		name = string(found[len(found)-1][1])
+	}
+	advice := "see the engine's log"
+	switch name {
+	case "NOT_ENOUGH_SPACE":
+		advice = "the disk is full: free some space and send the batch again"
+	case "MEMORY_LIMIT_EXCEEDED":
+		advice = "the engine is out of memory: send smaller batches"
+	case "AUTHENTICATION_FAILED":
+		advice = "check user and password"
+	}
+	return fmt.Errorf("the engine refused the rows with %s (code %s): %s", name, code, advice)
+}
