@@ -105,14 +105,14 @@ func TestOutcomesByTheRuleOfPublishedPredictions(t *testing.T) {
 		adjusted++
 		nationalGain, _ := meanSD(less(numbers(national, "ohs_6m"), numbers(national, "ohs_baseline"), 1), 1)
 		a.near(i, "adjusted_gain", own-all+nationalGain, 1e-9)
-		a.same(i, "outlier", flag((own-all)/(allSD/math.Sqrt(float64(len(mine))))))
+		a.same(i, "outlier", outlierOf((own-all)/(allSD/math.Sqrt(float64(len(mine))))))
 	}
 	if adjusted == 0 || adjusted == len(keys) {
 		t.Fatalf("%d of %d rows adjusted: the test needs both kinds", adjusted, len(keys))
 	}
 }
 
-func flag(z float64) string {
+func outlierOf(z float64) string {
 	side := "high"
 	if z < 0 {
 		side = "low"
@@ -242,7 +242,7 @@ func TestOutcomesByOurOwnCaseMixModel(t *testing.T) {
 		a.same(i, "n_modelled", int64(len(places)))
 		a.near(i, "residual_sd", sd, 1e-8)
 		a.near(i, "adjusted_gain", -(own-reference)+referenceGain, 1e-8)
-		a.same(i, "outlier", flag(-(own-reference)/(sigma/math.Sqrt(float64(len(places))))))
+		a.same(i, "outlier", outlierOf(-(own-reference)/(sigma/math.Sqrt(float64(len(places))))))
 	}
 	whole := d.ask(t, "outcomes", true, "instrument", "odi", "by", "none")
 	whole.near(0, "residual_sd", sigma, 1e-8)

@@ -154,7 +154,7 @@ func TestOpenFinishesAnInterruptedBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := bulk.Write(ctx, answer(2).batch(t)); err != nil {
+	if err := errors.Join(bulk.Write(ctx, answer(2).batch(t)), bulk.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if n := count1(t, s, nil); n != 1 {
@@ -261,4 +261,57 @@ func TestReceipts(t *testing.T) {
 	if _, err := s.Reader().Receipt(ctx, "other"); !errors.Is(err, read.ErrNoReceipt) {
 		t.Errorf("an unknown receipt: %v", err)
 	}
+}
+
+// TestBrokenBulkTakesNoMore cancels a bulk whose rows are on their way: it must
+// say so, and the same batches again must complete it.
+func TestBrokenBulkTakesNoMore(t *testing.T) {
+	s, _ := open(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	bulk, err := s.Writer().Bulk(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bulk.Write(ctx, answer(1).batch(t)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := bulk.Commit(context.Background()); !errors.Is(err, context.Canceled) {
+		t.Errorf("commit = %v, want %v", err, context.Canceled)
+	}
+	if err := bulk.Write(context.Background(), answer(1).batch(t)); err == nil {
+		t.Error("a broken bulk takes rows")
+	}
+	if err := bulk.Close(); err != nil {
+		t.Error(err)
+	}
+	put(t, s, answer(1))
+	if n := count1(t, s, nil); n != 1 {
+		t.Errorf("%d episodes, want 1", n)
+	}
+	check(t, s)
+}
+
+// TestRefusedRows sends rows that the engine cannot store: the error names the
+// table and what to do, and quotes no row.
+func TestRefusedRows(t *testing.T) {
+	db := chtest.New(t)
+	s := reopen(t, db)
+	if err := db.Conn(t).Exec(context.Background(), "ALTER TABLE score ADD CONSTRAINT small CHECK units < 5"); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	err := s.Writer().Write(ctx, answer(1).batch(t))
+	want := "store: insert into score: the engine refused the rows with VIOLATED_CONSTRAINT (code 469): see the engine's log"
+	if err == nil || err.Error() != want {
+		t.Errorf("write = %v, want %s", err, want)
+	}
+	bulk, err := s.Writer().Bulk(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(bulk.Write(ctx, answer(1).batch(t)), bulk.Commit(ctx)); err == nil {
+		t.Error("a bulk of refused rows commits")
+	}
+	_ = bulk.Close()
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,9 +35,10 @@ type Config struct {
 
 // Store is an open database.
 type Store struct {
-	readers, writers driver.Conn
-	reader           *read.Reader
-	writer           *write.Writer
+	conn     driver.Conn
+	sessions *sql.DB
+	reader   *read.Reader
+	writer   *write.Writer
 }
 
 // Open connects, runs the migrations, adds the programmes' columns, and brings
@@ -60,16 +62,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Connections of the two pools. The writer's one holds temporary tables.
-const (
-	readerConnections = 8
-	writerConnections = 1
-)
+const connections = 8
 
 func (s *Store) open(ctx context.Context, cfg Config, catalogue *schema.Catalogue) error {
 	var err error
-	if s.readers, err = connect(cfg, readerConnections); err != nil {
-		return err
+	if s.conn, err = clickhouse.Open(options(cfg)); err != nil {
+		return fmt.Errorf("store: connect to %s: %w", cfg.Addr, err)
 	}
 	if err := s.Ping(ctx); err != nil {
 		return err
@@ -79,34 +77,31 @@ func (s *Store) open(ctx context.Context, cfg Config, catalogue *schema.Catalogu
 			return err
 		}
 	}
-	s.reader, err = read.New(s.readers, catalogue, cfg.Registerer)
+	s.reader, err = read.New(s.conn, catalogue, cfg.Registerer)
 	return err
 }
 
 func (s *Store) openWriter(ctx context.Context, cfg Config, catalogue *schema.Catalogue) error {
-	var err error
-	if s.writers, err = connect(cfg, writerConnections); err != nil {
-		return err
-	}
-	ran, err := schema.Migrate(ctx, s.writers, cfg.Clock())
+	ran, err := schema.Migrate(ctx, s.conn, cfg.Clock())
 	if err != nil {
 		return err
 	}
 	if len(ran) > 0 {
 		cfg.Log.Info("migrated the database", "migrations", len(ran))
 	}
-	if err := catalogue.Register(ctx, s.writers, cfg.Clock(), cfg.Log); err != nil {
+	if err := catalogue.Register(ctx, s.conn, cfg.Clock(), cfg.Log); err != nil {
 		return err
 	}
+	s.sessions = clickhouse.OpenDB(options(cfg))
 	s.writer, err = write.New(ctx, write.Config{
-		Conn: s.writers, HTTPAddr: cfg.HTTPAddr, Database: cfg.Database, User: cfg.User, Password: cfg.Password,
+		Conn: s.conn, Sessions: s.sessions, HTTPAddr: cfg.HTTPAddr, Database: cfg.Database, User: cfg.User, Password: cfg.Password,
 		TLS: cfg.TLS, Catalogue: catalogue, Log: cfg.Log, Clock: cfg.Clock,
 	})
 	return err
 }
 
-func connect(cfg Config, connections int) (driver.Conn, error) {
-	conn, err := clickhouse.Open(&clickhouse.Options{
+func options(cfg Config) *clickhouse.Options {
+	return &clickhouse.Options{
 		Addr:         []string{cfg.Addr},
 		Auth:         clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
 		TLS:          cfg.TLS,
@@ -114,16 +109,12 @@ func connect(cfg Config, connections int) (driver.Conn, error) {
 		ReadTimeout:  30 * time.Minute, // a rebuild of a nation's outcome is one long answer
 		MaxOpenConns: connections,
 		MaxIdleConns: connections,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: connect to %s: %w", cfg.Addr, err)
 	}
-	return conn, nil
 }
 
 // Ping says whether the engine answers.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.readers.Ping(ctx); err != nil {
+	if err := s.conn.Ping(ctx); err != nil {
 		return fmt.Errorf("store: the engine does not answer: %w", err)
 	}
 	return nil
@@ -142,10 +133,11 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		s.writer.Close()
 	}
-	for _, conn := range []driver.Conn{s.readers, s.writers} {
-		if conn != nil {
-			err = errors.Join(err, conn.Close())
-		}
+	if s.sessions != nil {
+		err = errors.Join(err, s.sessions.Close())
+	}
+	if s.conn != nil {
+		err = errors.Join(err, s.conn.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("store: close: %w", err)

@@ -1,14 +1,16 @@
 package design
 
 import (
-	"fmt"
 	"math"
 	"sort"
 	"strconv"
 )
 
-// maxCells bounds the size of a design that is built in memory.
-const maxCells = 400_000_000
+// maxCells and maxColumns bound a design that is built in memory.
+const (
+	maxCells   = 30_000_000
+	maxColumns = 1000
+)
 
 // Matrix is a design over rows. X is row after row; Assign gives for each
 // column the place of its term in Labels plus one, 0 for the intercept; Rows
@@ -22,6 +24,7 @@ type Matrix struct {
 	Y        []float64 // nil when the formula has no response
 	Response string
 	Rows     []int
+	sets     []termSet
 }
 
 // Row returns row i of the design; it must not be modified.
@@ -68,7 +71,7 @@ func (f Formula) Build(t *Table) (*Matrix, error) {
 		return nil, err
 	}
 	used := t.Select(rows)
-	m := &Matrix{N: len(rows), Rows: rows, Labels: f.Labels(), Response: f.ResponseName()}
+	m := &Matrix{N: len(rows), Rows: rows, Labels: f.Labels(), Response: f.ResponseName(), sets: f.terms}
 	if f.response != nil {
 		if m.Y, err = used.evaluate(f.response); err != nil {
 			return nil, err
@@ -204,8 +207,8 @@ func (f Formula) columns(vars []bound, m *Matrix) ([][]float64, error) {
 			if err != nil {
 				return nil, err
 			}
-			if (len(out)+len(products)*len(own))*m.N > maxCells {
-				return nil, syntax("more than %d cells", maxCells)
+			if wide := len(out) + len(products)*len(own); wide > maxColumns || wide*m.N > maxCells {
+				return nil, syntax("%d columns of %d rows are more than can be built: at most %d columns and %d cells", wide, m.N, maxColumns, maxCells)
 			}
 			products = multiply(products, own)
 		}
@@ -220,6 +223,9 @@ func (f Formula) columns(vars []bound, m *Matrix) ([][]float64, error) {
 // columns returns the columns that the variable brings to a term, named.
 func (b bound) columns(everyLevel bool) ([]part, error) {
 	var out []part
+	if b.factor != nil && len(b.factor.Levels) > maxColumns {
+		return nil, syntax("%s has %d levels, at most %d", b.name, len(b.factor.Levels), maxColumns)
+	}
 	if b.factor == nil {
 		for _, p := range b.parts {
 			out = append(out, part{suffix: b.name + p.suffix, values: p.values})
@@ -283,8 +289,42 @@ func finite(name string, x []float64) error {
 	return nil
 }
 
-// String says how large the design is.
-func (m *Matrix) String() string { return fmt.Sprintf("%d rows × %d columns", m.N, m.P) }
+// Contains says whether term a has every variable of term b, both counted from
+// 1: an interaction contains its main effects, and each term itself.
+func (m *Matrix) Contains(a, b int) bool { return m.sets[b-1]&^m.sets[a-1] == 0 }
+
+// Without returns the design without the terms at those places (the intercept
+// is 0); rows and response are shared.
+func (m *Matrix) Without(terms map[int]bool) *Matrix {
+	out := *m
+	out.Names, out.Assign = nil, nil
+	var kept []int
+	for j, t := range m.Assign {
+		if !terms[t] {
+			kept = append(kept, j)
+			out.Names, out.Assign = append(out.Names, m.Names[j]), append(out.Assign, t)
+		}
+	}
+	columns := make([][]float64, len(kept))
+	for k, j := range kept {
+		columns[k] = m.Column(j)
+	}
+	out.fill(columns)
+	return &out
+}
+
+// Append returns the design with one more column, of no term of the formula.
+func (m *Matrix) Append(name string, values []float64) *Matrix {
+	out := *m
+	out.Names = append(append([]string(nil), m.Names...), name)
+	out.Assign = append(append([]int(nil), m.Assign...), -1)
+	columns := make([][]float64, m.P, m.P+1)
+	for j := range columns {
+		columns[j] = m.Column(j)
+	}
+	out.fill(append(columns, values))
+	return &out
+}
 
 // Assigned lists the columns that the term at that place (counted from 1, the
 // intercept 0) brought.

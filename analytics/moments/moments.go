@@ -39,7 +39,7 @@ func Indicator(column, level string) Term {
 //
 // A term with Unit > 0 counts whole units (points × Unit), and a cell of two
 // such terms is an exact integer in Exact; every other cell is a Float64 sum in
-// Float. The zero of an unused half is ignored.
+// Float, of points. The zero of an unused half is ignored.
 type Matrix struct {
 	Terms []Term
 	Units []int64

@@ -23,16 +23,15 @@ func newAskCommand(openDesk func(cmd *cobra.Command) (asker, func() error, error
 		Use:   "ask QUESTION",
 		Short: "Ask a question of the data, as the API does",
 		Long:  "Ask a question of the data, as the API does. Lists are comma separated. Values of too few people are shown as *.",
-		Args:  cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("there is no question %q: ask one of %s", args[0], strings.Join(questionNames(), ", "))
+			}
+			return nil
+		},
 		RunE: func(*cobra.Command, []string) error {
 			return usageError{fmt.Errorf("ask one of %s", strings.Join(questionNames(), ", "))}
 		},
-	}
-	ask.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return fmt.Errorf("there is no question %q: ask one of %s", args[0], strings.Join(questionNames(), ", "))
-		}
-		return nil
 	}
 	for _, spec := range queries.Questions() {
 		ask.AddCommand(newQuestionCommand(spec, openDesk))
@@ -53,6 +52,9 @@ func newQuestionCommand(spec queries.Spec, openDesk func(cmd *cobra.Command) (as
 	values := map[string]*[]string{}
 	for _, p := range spec.Params {
 		values[p.Name] = cmd.Flags().StringSlice(p.Name, nil, usageOf(p))
+		if p.Kind == queries.BoolParam {
+			cmd.Flags().Lookup(p.Name).NoOptDefVal = "true"
+		}
 	}
 	undisclosed := cmd.Flags().Bool("undisclosed", false, "full precision, nothing withheld: for whoever holds the data directory")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {

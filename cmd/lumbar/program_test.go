@@ -13,8 +13,13 @@ import (
 )
 
 // The whole program under test: run() in this process, its engine in a child of
-// the test binary.
+// the test binary. Where a test needs another process, the test binary is the
+// program itself.
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
 	engine.MaybeRunChild()
 	os.Exit(m.Run())
 }

@@ -148,7 +148,7 @@ func (n chosen) query() template.URL {
 	if n.procedure != "" {
 		v.Set("procedure", n.procedure)
 	}
-	return template.URL(v.Encode()) //nolint:gosec // encoded just now
+	return template.URL(v.Encode()) // encoded just now
 }
 
 // params are the parameters that every question of the page has.

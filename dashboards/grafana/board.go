@@ -222,6 +222,8 @@ type StatOptions struct {
 	Orientation   string        `json:"orientation"`
 	TextMode      string        `json:"textMode"`
 	WideLayout    bool          `json:"wideLayout"`
+	ShowPercent   bool          `json:"showPercentChange"`
+	PercentColor  string        `json:"percentChangeColorMode"`
 	ReduceOptions ReduceOptions `json:"reduceOptions"`
 }
 
@@ -236,6 +238,7 @@ type ReduceOptions struct {
 type TableOptions struct {
 	ShowHeader bool   `json:"showHeader"`
 	CellHeight string `json:"cellHeight"`
+	FrameIndex int    `json:"frameIndex"`
 }
 
 // TextOptions are a text panel's.

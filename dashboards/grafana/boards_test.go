@@ -112,6 +112,7 @@ func TestLinterFindsFaults(t *testing.T) {
 		"unknown metric":      func(b *Board) { b.Panels[0].Targets[0].Expr = `lumbar_nothing` },
 		"same query id":       func(b *Board) { b.Panels[4].Targets[1].RefID = "A" },
 		"not instant":         func(b *Board) { b.Panels[0].Targets[0].Instant = false },
+		"a null list":         func(b *Board) { b.Panels[0].FieldConfig.Overrides = nil },
 		"same variable":       func(b *Board) { b.Templating.List[1].Name = "programme" },
 	} {
 		b := Boards()[0]

@@ -13,9 +13,10 @@
 //	region=~"Y5.", sex="female"        keeps the groups that match
 //	provider=""                        keeps what is not grouped by it
 //
-// So lumbar_patients{programme="p"} is one number, and
-// lumbar_patients{programme="p",provider!=""} one for each provider. A row that
-// pools groups has an empty label, as Prometheus has it.
+// So lumbar_patients{programme="p",instrument="i"} is one number, and with
+// provider!="" one for each provider. A row that pools groups has no such label,
+// which region="" finds. In a comparison the label intervention is the treated
+// arm and reference the one it is compared with.
 //
 // Answers tell of the data as they are now: a range query gets its one sample
 // at the end of the range. What disclosure control withholds is a sample left

@@ -102,7 +102,7 @@ func (h *handler) valuesOf(ctx context.Context, name string, s selector, matched
 // declared are the values of a label that programmes themselves list, of those
 // that match; in the programmes' order, so that the main one comes first.
 func (h *handler) declared(name string, s selector) (values []string, ok bool) {
-	list := func(p dashboards.Programme) []string { return nil }
+	var list func(dashboards.Programme) []string
 	switch name {
 	case labelProgramme:
 		list = func(p dashboards.Programme) []string { return []string{p.ID} }

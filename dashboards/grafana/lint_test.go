@@ -58,6 +58,9 @@ func lintPanel(b Board, p Panel, variables map[string]string) (problems []string
 	case p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "":
 		say("title, description or unit is missing")
 	}
+	if p.FieldConfig.Overrides == nil || p.FieldConfig.Defaults.Mappings == nil {
+		say("a list is null, which Grafana does not take for an empty one")
+	}
 	if p.Type == "text" {
 		return problems
 	}

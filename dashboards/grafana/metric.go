@@ -54,15 +54,6 @@ func Metrics() []Metric {
 	return out
 }
 
-func lookupMetric(name string) (Metric, bool) {
-	all := Metrics()
-	i := slices.IndexFunc(all, func(m Metric) bool { return m.Metric == name })
-	if i < 0 {
-		return Metric{}, false
-	}
-	return all[i], true
-}
-
 // Values of the label adjusted.
 const (
 	adjustedYes = "true"

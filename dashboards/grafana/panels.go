@@ -105,7 +105,7 @@ func xychart(id int, pos GridPos, title, description, x string, targets []Target
 				Unit: "none", Color: &Color{Mode: "palette-classic"}, Mappings: []any{},
 				Custom: map[string]any{"show": "points", "fillOpacity": 50, "axisPlacement": "auto", "pointSize": map[string]int{"fixed": 6}},
 			},
-			Overrides: overrides,
+			Overrides: append([]Override{}, overrides...),
 		},
 		Options: XYOptions{
 			Mapping: "auto", Series: []XYSeries{{XYDimension{Matcher{"byName", x}}}},
@@ -120,8 +120,8 @@ func table(id int, pos GridPos, title, description string, targets []Target, ste
 		ID: id, Type: "table", Title: title, Description: description, PluginVersion: grafanaVersion, GridPos: pos,
 		Datasource: &source, Targets: targets, Transformations: steps,
 		FieldConfig: FieldConfig{
-			Defaults:  FieldDefaults{Unit: "none", NoValue: "–", Mappings: []any{}, Custom: map[string]any{"align": "auto", "filterable": true}},
-			Overrides: overrides,
+			Defaults:  FieldDefaults{Unit: "none", NoValue: "–", Mappings: []any{}, Custom: map[string]any{"align": "auto", "filterable": true, "inspect": false, "cellOptions": map[string]string{"type": "auto"}}},
+			Overrides: append([]Override{}, overrides...),
 		},
 		Options: TableOptions{ShowHeader: true, CellHeight: "sm"},
 	}
@@ -135,7 +135,7 @@ func stat(id int, pos GridPos, title, description, expr, unit string) Panel {
 		Datasource: &source, Targets: []Target{target},
 		FieldConfig: FieldConfig{Defaults: FieldDefaults{Unit: unit, NoValue: "–", Color: &Color{"fixed", "blue"}, Mappings: []any{}}, Overrides: []Override{}},
 		Options: StatOptions{
-			ColorMode: "value", GraphMode: "none", JustifyMode: "auto", Orientation: "auto", TextMode: "value", WideLayout: true,
+			ColorMode: "value", GraphMode: "none", JustifyMode: "auto", Orientation: "auto", TextMode: "value", WideLayout: true, PercentColor: "standard",
 			ReduceOptions: ReduceOptions{Calcs: []string{"lastNotNull"}},
 		},
 	}

@@ -57,7 +57,7 @@ func NewDecoder(in ingest.Input, kinds wire.Kind) (_ *Decoder, err error) {
 		return nil, damaged(in.Name, err)
 	}
 	// The reader's memory is Go's: texts of a batch may outlive it.
-	reader, err := ipc.NewReader(source, ipc.WithAllocator(bounded{memory.NewGoAllocator()}))
+	reader, err := ipc.NewReader(source, ipc.WithAllocator(&bounded{Allocator: memory.NewGoAllocator()}))
 	if err != nil {
 		return nil, damaged(in.Name, err)
 	}
@@ -141,6 +141,9 @@ func (d *Decoder) Next(rec *ingest.Record) (err error) {
 	return nil
 }
 
+// maxRows is what one record batch may hold: a number of rows needs no bytes.
+const maxRows = 1 << 24
+
 // nextBatch reads the next record batch and its columns.
 func (d *Decoder) nextBatch() error {
 	if !d.reader.Next() {
@@ -150,6 +153,9 @@ func (d *Decoder) nextBatch() error {
 		return io.EOF
 	}
 	d.batch, d.at = d.reader.Record(), 0
+	if d.batch.NumRows() > maxRows {
+		return damaged(d.source, errFraming)
+	}
 	for j := range d.fields {
 		b := &d.fields[j]
 		if b.read = cells(d.batch.Column(b.column)); b.read == nil {
@@ -225,22 +231,37 @@ func guard(source string, err *error) {
 	}
 }
 
-// bounded refuses to allocate what no real batch needs: a length in a damaged
-// or hostile source is only a number.
-type bounded struct{ memory.Allocator }
+// maxMemory is what the buffers of one batch may take, unpacked.
+const maxMemory = 1 << 30
 
-// Allocate panics beyond maxBody; the reader turns that into an error.
-func (b bounded) Allocate(size int) []byte {
-	if size < 0 || size > maxBody {
-		panic("a buffer larger than any batch")
-	}
+// bounded refuses to allocate what no real batch needs: a length in a damaged
+// or hostile source is only a number. The reader turns its panic into an error.
+type bounded struct {
+	memory.Allocator
+	used int
+}
+
+// Allocate panics beyond the bounds.
+func (b *bounded) Allocate(size int) []byte {
+	b.take(size, 0)
 	return b.Allocator.Allocate(size)
 }
 
-// Reallocate panics beyond maxBody; the reader turns that into an error.
-func (b bounded) Reallocate(size int, old []byte) []byte {
-	if size < 0 || size > maxBody {
+// Reallocate panics beyond the bounds.
+func (b *bounded) Reallocate(size int, old []byte) []byte {
+	b.take(size, len(old))
+	return b.Allocator.Reallocate(size, old)
+}
+
+// Free gives memory back.
+func (b *bounded) Free(old []byte) {
+	b.used -= len(old)
+	b.Allocator.Free(old)
+}
+
+func (b *bounded) take(size, back int) {
+	if size < 0 || size > maxBody || b.used+size-back > maxMemory {
 		panic("a buffer larger than any batch")
 	}
-	return b.Allocator.Reallocate(size, old)
+	b.used += size - back
 }

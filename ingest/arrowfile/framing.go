@@ -19,7 +19,7 @@ const (
 	filePrefix   = 8 // magic, padded
 	continuation = ^uint32(0)
 	maxMetadata  = 16 << 20 // of one message
-	maxBody      = 1 << 30
+	maxBody      = 256 << 20
 )
 
 // isFile reports whether the source is an Arrow file.
@@ -130,7 +130,7 @@ func (m *messages) next() error {
 	if _, err := io.ReadFull(m.in, m.buf[prefix:]); err != nil {
 		return unexpected(err)
 	}
-	body, ok := bodyLength(m.buf[prefix:])
+	body, ok := checkMetadata(m.buf[prefix:])
 	if !ok {
 		return errFraming
 	}
@@ -166,45 +166,4 @@ func skipFooter(in *bufio.Reader) error {
 		return io.ErrUnexpectedEOF
 	}
 	return nil
-}
-
-// bodyLength reads the field of that name, the fourth, from a message's
-// metadata, a flatbuffer: the root's offset, the table's distance from its
-// table of fields, the field's offset in it.
-func bodyLength(metadata []byte) (int64, bool) {
-	at := func(i int64, n int64) ([]byte, bool) {
-		if i < 0 || i+n > int64(len(metadata)) {
-			return nil, false
-		}
-		return metadata[i : i+n], true
-	}
-	b, ok := at(0, 4)
-	if !ok {
-		return 0, false
-	}
-	table := int64(binary.LittleEndian.Uint32(b))
-	if b, ok = at(table, 4); !ok {
-		return 0, false
-	}
-	fields := table - int64(int32(binary.LittleEndian.Uint32(b)))
-	if b, ok = at(fields, 2); !ok {
-		return 0, false
-	}
-	const header, fourth = 4, 3
-	place := fields + header + 2*fourth
-	if place+2 > fields+int64(binary.LittleEndian.Uint16(b)) {
-		return 0, true // not there: no body
-	}
-	if b, ok = at(place, 2); !ok {
-		return 0, false
-	}
-	offset := int64(binary.LittleEndian.Uint16(b))
-	if offset == 0 {
-		return 0, true
-	}
-	if b, ok = at(table+offset, 8); !ok {
-		return 0, false
-	}
-	n := int64(binary.LittleEndian.Uint64(b))
-	return n, n >= 0 && n <= maxBody
 }

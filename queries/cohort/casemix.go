@@ -24,13 +24,14 @@ const rarely = 0.5
 
 // caseMix returns the terms of the programme's case-mix model beside baseline,
 // and the columns that a modelled record must have for them.
-func (s *Source) caseMix(ctx context.Context, p *programme.Programme, m Measure) (terms []moments.Term, columns, notes []string, err error) {
+func (s *Source) caseMix(ctx context.Context, p *programme.Programme, m Measure) (terms []moments.Term, columns, left []string, err error) {
 	return s.covariates(ctx, p, m, p.CaseMix)
 }
 
-// covariates turns formula terms into columns that the store can sum. A term
-// whose column is known of fewer than half the episodes is left out and noted.
-func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measure, formula []string) (terms []moments.Term, columns, notes []string, err error) {
+// covariates turns formula terms into columns that the store can sum. A column
+// that is known of fewer than half the episodes, or has one level, is left out
+// with its terms.
+func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measure, formula []string) (terms []moments.Term, columns, left []string, err error) {
 	levels := map[string][]string{}
 	var kept []string
 	for _, term := range formula {
@@ -49,7 +50,7 @@ func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measu
 			}
 			if known.share < rarely || known.levels != nil && len(known.levels) < 2 {
 				usable = false
-				notes = append(notes, fmt.Sprintf("%s is not in the case-mix model: too few episodes have a value, or all have the same.", c))
+				left = union(left, c)
 				break
 			}
 			levels[c] = known.levels
@@ -62,14 +63,14 @@ func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measu
 		}
 	}
 	if len(kept) == 0 {
-		return nil, nil, notes, nil
+		return nil, nil, left, nil
 	}
 	all, err := design.Parse("~ " + strings.Join(kept, " + "))
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	terms, err = all.Terms(levels)
-	return terms, slices.DeleteFunc(columns, func(c string) bool { return c == m.Baseline() }), slices.Compact(notes), err
+	return terms, slices.DeleteFunc(columns, func(c string) bool { return c == m.Baseline() }), left, err
 }
 
 // isFactor says whether a term treats a column as a category.
@@ -140,6 +141,14 @@ func (s *Source) count(ctx context.Context, p *programme.Programme, where read.P
 	return n, nil
 }
 
+// leftOut is the note on columns and terms that are not in the model.
+func leftOut(m Measure, names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"Not in the model of " + m.Name + ", because too few people have a value or all have the same: " + strings.Join(names, ", ") + "."}
+}
+
 // fit estimates the case-mix model of one procedure from the moments of its
 // providers (and years): slopes within providers, then the constant by which
 // the expected scores have the mean of the observed ones, and
@@ -148,7 +157,7 @@ func (s *Source) count(ctx context.Context, p *programme.Programme, where read.P
 //
 // with p the slopes and the constant. Expected scores are not capped at the
 // ends of the scale: moments can not. A term that does not vary, or is a
-// combination of others, is left out and noted. No model (nil) is fitted to
+// combination of others, is left out and named. No model (nil) is fitted to
 // fewer records than twice its coefficients.
 func fit(providers []moments.Matrix) (*expected, []string, error) {
 	total, err := moments.MergeAll(providers)
@@ -156,7 +165,7 @@ func fit(providers []moments.Matrix) (*expected, []string, error) {
 		return nil, nil, err
 	}
 	pooled := withinProviders(providers, total)
-	x, notes, slopes := []int{0}, []string(nil), []float64{0}
+	x, left, slopes := []int{0}, []string(nil), []float64{0}
 	for i := atBaseline; i < len(total.Terms); i++ {
 		if i == atFollowUp {
 			continue
@@ -164,7 +173,7 @@ func fit(providers []moments.Matrix) (*expected, []string, error) {
 		f, err := linear.FromMoments(pooled, atFollowUp, append(slices.Clone(x), i))
 		switch {
 		case errors.Is(err, analytics.ErrCollinear):
-			notes = append(notes, fmt.Sprintf("%s is not in the case-mix model: the records leave nothing to estimate it from.", total.Terms[i].Name))
+			left = append(left, total.Terms[i].Name)
 		case errors.Is(err, analytics.ErrTooFewObservations):
 			return nil, nil, nil
 		case err != nil:
@@ -187,7 +196,7 @@ func fit(providers []moments.Matrix) (*expected, []string, error) {
 	if !ok || sigma == 0 {
 		return nil, nil, nil
 	}
-	return &expected{residual: residual, lost: len(x), sigma: sigma}, notes, nil
+	return &expected{residual: residual, lost: len(x), sigma: sigma}, left, nil
 }
 
 // withinProviders pools the cross-products about each provider's own means.

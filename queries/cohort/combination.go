@@ -36,20 +36,26 @@ func (w combination) sum(m moments.Matrix) (sum float64) {
 	return sum
 }
 
-// squares is the sum of squares of the combination about its mean.
+// squares is the sum of squares of the combination about its mean; what
+// rounding leaves of none is none.
 func (w combination) squares(m moments.Matrix) (ss float64) {
+	var gross float64
 	for i, ci := range w {
 		if ci == 0 || i == 0 {
 			continue
 		}
-		ss += ci * ci * m.Centred(i, i)
+		own := ci * ci * m.Centred(i, i)
+		ss, gross = ss+own, gross+own
 		for j := 1; j < i; j++ {
 			if w[j] != 0 {
 				ss += 2 * ci * w[j] * m.Centred(i, j)
 			}
 		}
 	}
-	return math.Max(0, ss)
+	if ss < 1e-13*gross {
+		return 0
+	}
+	return ss
 }
 
 // standardDeviation is that of the combination with divisor n − lost; ok is

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/moments"
@@ -67,7 +69,7 @@ type comparison struct {
 	measure  Measure
 	terms    []moments.Term // intercept, baseline, follow-up, covariates
 	complete []string
-	left     []string // notes on covariates left out
+	left     []string // covariates left out
 	keys     [][]string
 	arms     map[string]read.Group // by CellKey of group and intervention
 	dropped  map[string]bool       // terms that some group could not estimate
@@ -84,11 +86,11 @@ func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*
 		if formula == nil {
 			formula = r.Programme.CaseMix
 		}
-		terms, columns, notes, err := s.covariates(ctx, r.Programme, m, formula)
+		terms, columns, left, err := s.covariates(ctx, r.Programme, m, formula)
 		if err != nil {
 			return nil, err
 		}
-		d.terms, d.complete, d.left = append(d.terms, terms...), append(d.complete, columns...), notes
+		d.terms, d.complete, d.left = append(d.terms, terms...), append(d.complete, columns...), left
 	}
 	by := union(r.By, dimIntervention)
 	found, err := s.reader.Moments(ctx, read.Question{
@@ -273,11 +275,31 @@ func (d *comparison) notes() []string {
 		fmt.Sprintf("Groups with fewer than %d people in an arm have no estimate; do not rank on fewer than %d.", d.minimum(), max(d.Programme.MinimumToRank, 100)),
 		"p values are not adjusted for the number of comparisons.",
 	}
-	notes = append(notes, d.left...)
+	notes = append(notes, d.completeness()...)
+	notes = append(notes, leftOut(d.measure, d.left)...)
+	var thin []string
 	for _, t := range d.terms {
 		if d.dropped[t.Name] {
-			notes = append(notes, fmt.Sprintf("%s is left out where fewer than %d people differ in it.", t.Name, fewestOfTerm))
+			thin = append(thin, t.Name)
 		}
 	}
+	if len(thin) > 0 {
+		notes = append(notes, fmt.Sprintf("Left out of the model of groups where fewer than %d people differ in it: %s.", fewestOfTerm, strings.Join(thin, ", ")))
+	}
 	return notes
+}
+
+// completeness says which share of the people compared has a complete record,
+// from counts as they are released.
+func (d *comparison) completeness() []string {
+	var asked, complete int64
+	for _, g := range d.arms {
+		asked, complete = asked+g.Eligible, complete+g.Moments.N
+	}
+	of, ok := disclosure.Count(asked)
+	n, ok2 := disclosure.Count(complete)
+	if !ok || !ok2 || of == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%.0f %% of the people in these interventions have a complete record; the rest may differ from them.", math.Min(100, 100*float64(n)/float64(of)))}
 }

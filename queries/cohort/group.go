@@ -171,6 +171,9 @@ func (g *group) residualSD(ref *reference) (float64, bool) {
 	if g.all.N <= int64(lost) {
 		return 0, false
 	}
+	if math.Sqrt(ss/float64(g.all.N)) < 1e-12*math.Max(1, math.Abs(mean)) {
+		return 0, true // what rounding leaves of residuals that are all equal
+	}
 	return math.Sqrt(ss / float64(g.all.N-int64(lost))), true
 }
 

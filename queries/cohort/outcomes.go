@@ -51,7 +51,7 @@ func (s *Source) read(ctx context.Context, r Request, m Measure, t *disclosure.T
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("cohort: %s: %w", m.FollowUp(), err)
 	}
-	for _, note := range ref.notes {
+	for _, note := range leftOut(m, ref.left) {
 		if !slices.Contains(t.Notes, note) {
 			t.Notes = append(t.Notes, note)
 		}
@@ -72,18 +72,14 @@ func exact(terms []moments.Term, groups []*group) bool {
 	return true
 }
 
-// tell adds the cohorts of a measure to the table: the reference, which the
-// adjusted figures and the target tell of, then the groups as eligible and as
-// modelled.
+// tell adds the cohorts of a measure to the table: the groups as modelled and
+// as eligible. The reference of adjusted figures is none of them: it is never
+// filtered, and no count is told with it.
 func (s *Source) tell(t *disclosure.Table, r Request, m Measure, ref *reference, groups []*group) func(*group) []disclosure.Of {
 	p := r.Programme
 	modelledName := s.register(measureName(p, m, ref.complete), present(eligible(p, m), ref.complete))
 	eligibleName := s.register(measureName(p, m, nil), eligible(p, m))
 
-	whole := cohorts(p, modelledName, strata(p), 0)
-	for key, st := range ref.strata {
-		whole.Cells[cell(whole, []string{dimProcedure, dimYear}, splitStratum(key), 0)] = st.n
-	}
 	modelled := cohorts(p, modelledName, r.By, r.Year)
 	asked := cohorts(p, eligibleName, r.By, r.Year)
 	for _, g := range groups {
@@ -93,11 +89,11 @@ func (s *Source) tell(t *disclosure.Table, r Request, m Measure, ref *reference,
 		asked.Cells[cell(asked, r.By, g.key, r.Year)] = g.eligible
 	}
 	at := len(t.Cohorts)
-	t.Cohorts = append(t.Cohorts, whole, modelled, asked)
+	t.Cohorts = append(t.Cohorts, modelled, asked)
 	return func(g *group) []disclosure.Of {
 		return []disclosure.Of{
-			{Cohorts: at + 1, Cell: cell(modelled, r.By, g.key, r.Year)},
-			{Cohorts: at + 2, Cell: cell(asked, r.By, g.key, r.Year)},
+			{Cohorts: at, Cell: cell(modelled, r.By, g.key, r.Year)},
+			{Cohorts: at + 1, Cell: cell(asked, r.By, g.key, r.Year)},
 		}
 	}
 }

@@ -30,7 +30,7 @@ type reference struct {
 	// expected is by procedure; one without has no adjusted figures.
 	expected map[string]expected
 	strata   map[string]stratum
-	notes    []string
+	left     []string // columns and terms that are not in a model
 }
 
 // expected is the model of one procedure.
@@ -76,11 +76,11 @@ func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Mea
 		r.terms = append(r.terms, moments.Column(m.Predicted()))
 		r.complete = append(r.complete, m.Predicted())
 	} else {
-		terms, columns, notes, err := s.caseMix(ctx, p, m)
+		terms, columns, left, err := s.caseMix(ctx, p, m)
 		if err != nil {
 			return nil, err
 		}
-		r.terms, r.complete, r.notes = append(r.terms, terms...), append(r.complete, columns...), notes
+		r.terms, r.complete, r.left = append(r.terms, terms...), append(r.complete, columns...), left
 		if fills(p, dimProvider) {
 			by = append(by, dimProvider)
 		}
@@ -126,11 +126,11 @@ func (r *reference) fill(p *programme.Programme, m Measure, by []string, groups 
 		for _, provider := range slices.Sorted(maps.Keys(perProcedure[procedure])) {
 			parts = append(parts, perProcedure[procedure][provider])
 		}
-		model, notes, err := fit(parts)
+		model, left, err := fit(parts)
 		if err != nil {
 			return err
 		}
-		r.notes = append(r.notes, notes...)
+		r.left = union(r.left, left...)
 		if model != nil {
 			r.expected[procedure] = *model
 		}
@@ -199,8 +199,6 @@ func providerOf(by, key []string) string {
 	}
 	return ""
 }
-
-func splitStratum(key string) []string { return strings.SplitN(key, "\x1f", 2) }
 
 func procedureOf(key string) string { return key[:strings.Index(key, "\x1f")] }
 

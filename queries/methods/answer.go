@@ -11,7 +11,7 @@ import (
 type Answer []Field
 
 // Field is one key of an Answer with its value: float64, int, string, bool, nil,
-// []float64, []string, Named, Matrix or Answer. An infinite limit is written as
+// []float64, []*float64, []string, Named, Matrix or Answer. An infinite limit is written as
 // "Infinity" or "-Infinity".
 type Field struct {
 	Key   string

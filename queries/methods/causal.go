@@ -3,10 +3,24 @@ package methods
 import (
 	"fmt"
 
+	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 )
+
+// negativeControl is an effect on an outcome that the treatment can not change.
+type negativeControl struct {
+	unadjusted, adjusted analytics.Test
+}
+
+var negativeControlKeys = []key[negativeControl]{
+	scalar("unadjusted", func(r negativeControl) float64 { return r.unadjusted.Value }),
+	scalar("unadjusted_se_HC3", func(r negativeControl) float64 { return r.unadjusted.StdErr }),
+	scalar("adjusted", func(r negativeControl) float64 { return r.adjusted.Value }),
+	scalar("adjusted_se_HC3", func(r negativeControl) float64 { return r.adjusted.StdErr }),
+	scalar("p_adjusted", func(r negativeControl) float64 { return r.adjusted.P }),
+}
 
 // ancovaResult is the treatment's coefficient under two covariances.
 type ancovaResult struct {
@@ -51,6 +65,23 @@ func causalMethods() []Method {
 			Checked:   "R 4.2.2, stats::lm; R package sandwich 3.0-2",
 			PushDown:  "X′X, X′y, y′y, then Σwᵢeᵢ²xᵢxᵢ′",
 		}}, ancovaKeys, runANCOVA),
+		define("causal", spec{name: "negative_control_outcome", roles: []Role{{Name: "nc", Kind: Numeric, Help: "an outcome that the treatment can not change"}, treatmentRoles[1]},
+			params: []Param{{Name: "formula_adj", Kind: Formula, Help: "the covariates as a one-sided R formula"}}, page: Page{
+				Title:     "Negative control outcome",
+				When:      "A check of an adjusted comparison: an effect where none is possible shows what adjustment missed.",
+				Variant:   "The same adjusted model on the control outcome, HC3 errors, t with n−p; unadjusted beside it.",
+				Assumes:   "The control outcome has the confounders of the real one.",
+				Formula:   "nc = τ·t + x′b + e",
+				Reference: "Lipsitch, Tchetgen Tchetgen and Cohen (2010), doi:10.1097/EDE.0b013e3181d61eeb",
+				Checked:   "R 4.2.2, stats::lm; R package sandwich 3.0-2",
+				PushDown:  "X′X, X′y, y′y, then Σwᵢeᵢ²xᵢxᵢ′",
+			}}, negativeControlKeys, func(in *Input) (r negativeControl, err error) {
+			if r.unadjusted, _, err = adjusted(in, "nc", "~ 1"); err != nil {
+				return r, err
+			}
+			r.adjusted, _, err = adjusted(in, "nc", in.Text("formula_adj", ""))
+			return r, err
+		}),
 	}
 }
 
@@ -75,37 +106,44 @@ func runUnadjusted(in *Input) (welch, error) {
 }
 
 func runANCOVA(in *Input) (ancovaResult, error) {
+	t, classical, err := adjusted(in, "y", in.Text("formula_y", ""))
+	return ancovaResult{t.Value, classical, t.StdErr}, err
+}
+
+// adjusted fits an outcome on the treatment and covariates and returns the
+// treatment's coefficient with HC3 errors, and its model-based standard error.
+func adjusted(in *Input, outcome, formula string) (t analytics.Test, classical float64, err error) {
 	for _, t := range in.Numbers("tr") {
 		if t != 0 && t != 1 {
-			return ancovaResult{}, errTreatment()
+			return analytics.Test{}, 0, errTreatment()
 		}
 	}
-	covariates, err := design.Parse(in.Text("formula_y", ""))
+	covariates, err := design.Parse(formula)
 	if err != nil {
-		return ancovaResult{}, err
+		return t, 0, err
 	}
-	f, err := covariates.Prepend(in.roles["y"], in.roles["tr"])
+	f, err := covariates.Prepend(in.roles[outcome], in.roles["tr"])
 	if err != nil {
-		return ancovaResult{}, err
+		return t, 0, err
 	}
 	m, err := in.build(f)
 	if err != nil {
-		return ancovaResult{}, err
+		return t, 0, err
 	}
 	fit, err := linear.OLS(m)
 	if err != nil {
-		return ancovaResult{}, err
+		return t, 0, err
 	}
 	place := m.Assigned(1)
 	if len(place) != 1 {
-		return ancovaResult{}, errTreatment()
+		return t, 0, errTreatment()
 	}
 	robust, err := fit.HC(linear.HC3)
 	if err != nil {
-		return ancovaResult{}, err
+		return t, 0, err
 	}
-	k := place[0]
-	return ancovaResult{fit.Coef[k], sqrt(fit.Covariance().At(k, k)), sqrt(robust.At(k, k))}, nil
+	t, err = fit.Estimate(place[0], robust, 0.95)
+	return t, sqrt(fit.Covariance().At(place[0], place[0])), err
 }
 
 func errTreatment() error {

@@ -75,11 +75,12 @@ type Param struct {
 // Shape is the form of a value in an answer.
 type Shape string
 
-// The shapes: a number, a list of numbers or texts, an object of numbers by
-// name, a matrix, an object of its own, a text.
+// The shapes: a number, a list of numbers, one of numbers or null, one of texts,
+// an object of numbers by name, a matrix, an object of its own.
 const (
 	Scalar  Shape = "number"
 	Numbers Shape = "numbers"
+	Gaps    Shape = "numbers_or_null"
 	Names   Shape = "names"
 	ByName  Shape = "by_name"
 	Table   Shape = "matrix"
@@ -148,7 +149,7 @@ func define[R any](family string, s spec, keys []key[R], run func(*Input) (R, er
 // register holds every method by name.
 var register = func() map[string]Method {
 	byName := map[string]Method{}
-	for _, family := range [][]Method{describeMethods(), twoSampleMethods(), pairedMethods(), linearMethods(), clusterMethods(), causalMethods(), metaMethods(), profilingMethods()} {
+	for _, family := range [][]Method{describeMethods(), twoSampleMethods(), pairedMethods(), linearMethods(), clusterMethods(), modelMethods(), subgroupMethods(), causalMethods(), metaMethods(), profilingMethods()} {
 		for _, m := range family {
 			if _, twice := byName[m.Name]; twice {
 				panic("methods: " + m.Name + " twice")

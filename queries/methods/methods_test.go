@@ -40,9 +40,9 @@ func peopleTable(t *testing.T) *design.Table {
 
 // everyRole and everyParam fill whatever a method asks for.
 var (
-	everyRole  = map[string]string{"y": "y", "g": "arm", "y0": "y0", "y1": "y", "tr": "treated", "cl": "site", "pr": "site", "yi": "yi", "vi": "vi", "x": "y0"}
-	everyParam = map[string]any{"level1": "b", "level0": "a", "margin": 2.0, "formula": "y ~ y0 + treated", "formula_y": "~ y0", "formula_cm": "y ~ y0", "alternative": "greater",
-		"formula_int": "y ~ treated * arm + y0", "sub": "arm", "trt": "treated", "emm": "arm"}
+	everyRole  = map[string]string{"y": "y", "g": "arm", "y0": "y0", "y1": "y", "tr": "treated", "cl": "site", "pr": "site", "yi": "yi", "vi": "vi", "x": "y0", "nc": "y"}
+	everyParam = map[string]any{"level1": "b", "level0": "a", "margin": 2.0, "formula": "y ~ y0 + treated", "formula_y": "~ y0", "formula_adj": "~ y0", "formula_cm": "y ~ y0", "alternative": "greater",
+		"formula_int": "y ~ treated * y0", "sub": "y0", "trt": "treated", "emm": "arm"}
 )
 
 func requestFor(m Method, table *design.Table) Request {

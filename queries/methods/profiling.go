@@ -6,6 +6,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/casemix"
 	"github.com/lumbar-health/lumbar/analytics/funnel"
+	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/meta"
 )
 
@@ -143,7 +144,34 @@ func profilingMethods() []Method {
 			Reference: "Morris (1983), doi:10.1080/01621459.1983.10477920",
 			Checked:   "R package metafor 3.8-1, blup",
 			PushDown:  pushed,
-		}}, shrinkageKeys, runShrinkage))
+		}}, shrinkageKeys, runShrinkage),
+		define("provider profiling", spec{name: "icc_oneway", roles: append([]Role{{Name: "y", Kind: Numeric, Help: "the outcome"}}, providerRole...), page: Page{
+			Title:     "Intraclass correlation between providers",
+			When:      "How much of the spread of outcomes lies between providers? For planning and for design effects.",
+			Variant:   "Analysis of variance; n₀ for unequal sizes; may be negative.",
+			Assumes:   "Independent people within providers.",
+			Formula:   "(MSB−MSW)/(MSB+(n₀−1)MSW)",
+			Reference: "Donner (1986), doi:10.2307/1403259",
+			Checked:   "R 4.2.2, stats::anova",
+			PushDown:  "n, Σy, Σy² by provider",
+		}}, oneWayKeys, runOneWay))
+}
+
+var oneWayKeys = []key[linear.OneWay]{
+	scalar("msb", func(r linear.OneWay) float64 { return r.Between }),
+	scalar("msw", func(r linear.OneWay) float64 { return r.Within }),
+	scalar("n0", func(r linear.OneWay) float64 { return r.N0 }),
+	scalar("icc_anova", func(r linear.OneWay) float64 { return r.ICC }),
+	scalar("F", func(r linear.OneWay) float64 { return r.F }),
+}
+
+func runOneWay(in *Input) (linear.OneWay, error) {
+	labels := in.Labels("pr")
+	groups, err := linear.Groups(in.Numbers("y"), labels.Codes, len(labels.Levels))
+	if err != nil {
+		return linear.OneWay{}, err
+	}
+	return linear.ICC(groups)
 }
 
 // runCaseMix fits the model over rows and averages by provider. The response

@@ -96,6 +96,8 @@ func (k Key) schema() Schema {
 	switch k.Shape {
 	case Numbers:
 		return Schema{"type": "array", "items": number()}
+	case Gaps:
+		return Schema{"type": "array", "items": Schema{"type": []string{"number", "null"}}}
 	case Names:
 		return Schema{"type": "array", "items": Schema{"type": "string"}}
 	case ByName:

@@ -33,8 +33,6 @@ func (w *Writer) Rebuild(ctx context.Context) error {
 	return w.rebuild(ctx)
 }
 
-const rebuilt = "outcome_rebuilt"
-
 func (w *Writer) rebuild(ctx context.Context) error {
 	run := func(statement string) error {
 		if err := w.conn.Exec(ctx, statement); err != nil {
@@ -45,14 +43,8 @@ func (w *Writer) rebuild(ctx context.Context) error {
 	if err := errors.Join(run("DROP TABLE IF EXISTS "+rebuilt), run("CREATE TABLE "+rebuilt+" AS outcome")); err != nil {
 		return err
 	}
-	filters, err := w.slices(ctx)
-	if err != nil {
+	if err := w.deriveAll(ctx, rebuilt, false); err != nil {
 		return err
-	}
-	for _, filter := range filters {
-		if err := w.deriveSome(ctx, rebuilt, filter, false); err != nil {
-			return err
-		}
 	}
 	if err := run("EXCHANGE TABLES outcome AND " + rebuilt); err != nil {
 		return err
@@ -94,33 +86,32 @@ func (w *Writer) Differences(ctx context.Context) ([]Difference, error) {
 	if err := w.settle(ctx); err != nil {
 		return nil, err
 	}
-	ctx = derivationSettings(ctx)
-	filters, err := w.slices(ctx)
+	scopes, err := w.slices(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var found []Difference
-	for _, filter := range filters {
-		if err := w.snapshot(ctx, filter); err != nil {
-			return nil, err
+	err = w.inSession(ctx, func(c session) error {
+		for _, s := range scopes {
+			if err := c.snapshot(ctx, w.derivation, s); err != nil {
+				return err
+			}
+			part, err := c.compare(ctx, w.derivation, s)
+			if err != nil {
+				return fmt.Errorf("store: compare outcome with a rebuild: %w", err)
+			}
+			found = append(found, part...)
 		}
-		part, err := w.compare(ctx, filter)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, part...)
-		if err := w.dropSnapshot(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+		return c.release(ctx)
+	})
+	return found, err
 }
 
 // compare returns the differences among the snapshot's patients.
-func (w *Writer) compare(ctx context.Context, filter string) ([]Difference, error) {
-	rows, err := w.conn.Query(ctx, w.derivation.comparison(filter))
+func (c session) compare(ctx context.Context, d derivation, s scope) ([]Difference, error) {
+	rows, err := c.conn.QueryContext(s.context(ctx), d.comparison(s.condition))
 	if err != nil {
-		return nil, fmt.Errorf("store: compare outcome with a rebuild: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
 	var found []Difference
@@ -128,16 +119,13 @@ func (w *Writer) compare(ctx context.Context, filter string) ([]Difference, erro
 		var episode uint64
 		var columns []string
 		if err := rows.Scan(&episode, &columns); err != nil {
-			return nil, fmt.Errorf("store: compare outcome with a rebuild: %w", err)
+			return nil, err
 		}
 		for _, column := range columns {
 			found = append(found, Difference{EpisodeID: episode, Column: column})
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("store: compare outcome with a rebuild: %w", err)
-	}
-	return found, nil
+	return found, rows.Err()
 }
 
 // comparison joins the derived rows with the stored ones. A row missing on

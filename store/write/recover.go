@@ -67,14 +67,17 @@ GROUP BY number HAVING countIf(state = 'committed') = 0 ORDER BY number`)
 
 // deriveReceived derives every patient with a fact received since.
 func (w *Writer) deriveReceived(ctx context.Context, since time.Time) error {
-	n, err := w.listReceived(ctx, since)
-	if err != nil || n == 0 {
-		return err
+	received := fmt.Sprintf("received_at >= fromUnixTimestamp64Milli(toInt64(%d))", since.UnixMilli())
+	patients := "SELECT DISTINCT patient_id FROM (SELECT patient_id FROM score WHERE " + received +
+		" UNION ALL SELECT patient_id FROM episode WHERE " + received + ")"
+	var n uint64
+	if err := w.conn.QueryRow(ctx, "SELECT count() FROM ("+patients+")").Scan(&n); err != nil {
+		return fmt.Errorf("store: count patients of unfinished batches: %w", err)
 	}
 	if n > chunk {
-		return w.deriveAll(ctx, true)
+		return w.deriveAll(ctx, outcome, true)
 	}
-	return w.deriveSome(ctx, "outcome", touchedPatients, true)
+	return w.deriveScopes(ctx, outcome, []scope{{condition: "patient_id IN (" + patients + ")"}}, true)
 }
 
 // followProgrammes rebuilds outcome where it was filled by another derivation:

@@ -3,6 +3,7 @@ package write
 import (
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -48,9 +49,10 @@ const scores Table = "score"
 
 // Config is what a Writer works with.
 type Config struct {
-	// Conn is a pool of one connection: the snapshots of a derivation are
-	// temporary tables, which live in it.
 	Conn driver.Conn
+	// Sessions hands out single connections. Those of Conn cannot be held: it
+	// may give two statements in a row two connections.
+	Sessions *sql.DB
 	// HTTPAddr takes the Arrow streams.
 	HTTPAddr, Database, User, Password string
 	TLS                                *tls.Config
@@ -102,7 +104,7 @@ func New(ctx context.Context, cfg Config) (*Writer, error) {
 	return w, nil
 }
 
-// Close releases the writer's HTTP connections; the pool belongs to the store.
+// Close releases the writer's HTTP connections; the pools belong to the store.
 func (w *Writer) Close() { w.http.CloseIdleConnections() }
 
 // Write stores a batch. When it returns nil the rows are durable and visible
