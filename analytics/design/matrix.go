@@ -2,13 +2,12 @@ package design
 
 import (
 	"math"
-	"sort"
 	"strconv"
 )
 
 // maxCells and maxColumns bound a design that is built in memory.
 const (
-	maxCells   = 30_000_000
+	maxCells   = 20_000_000
 	maxColumns = 1000
 )
 
@@ -156,35 +155,6 @@ func (t *Table) bind(v variable) (bound, error) {
 	return b, finite(v.name, x)
 }
 
-// AsFactor returns the column as a factor: a factor as it is, numbers with their
-// distinct values as levels, ascending; missing values stay missing.
-func AsFactor(c Column) Column {
-	if c.IsFactor() {
-		return c
-	}
-	place := map[float64]int{}
-	var values []float64
-	for _, v := range c.Values {
-		if _, seen := place[v]; !seen && !math.IsNaN(v) {
-			place[v] = 0
-			values = append(values, v)
-		}
-	}
-	sort.Float64s(values)
-	f := Column{Name: c.Name, Levels: make([]string, len(values)), Codes: make([]int, len(c.Values))}
-	for k, v := range values {
-		place[v] = k
-		f.Levels[k] = strconv.FormatFloat(v, 'g', 15, 64)
-	}
-	for i, v := range c.Values {
-		f.Codes[i] = -1
-		if !math.IsNaN(v) {
-			f.Codes[i] = place[v]
-		}
-	}
-	return f
-}
-
 // columns lists the columns of every term, naming them in m.
 func (f Formula) columns(vars []bound, m *Matrix) ([][]float64, error) {
 	var out [][]float64
@@ -287,53 +257,4 @@ func finite(name string, x []float64) error {
 		}
 	}
 	return nil
-}
-
-// Contains says whether term a has every variable of term b, both counted from
-// 1: an interaction contains its main effects, and each term itself.
-func (m *Matrix) Contains(a, b int) bool { return m.sets[b-1]&^m.sets[a-1] == 0 }
-
-// Without returns the design without the terms at those places (the intercept
-// is 0); rows and response are shared.
-func (m *Matrix) Without(terms map[int]bool) *Matrix {
-	out := *m
-	out.Names, out.Assign = nil, nil
-	var kept []int
-	for j, t := range m.Assign {
-		if !terms[t] {
-			kept = append(kept, j)
-			out.Names, out.Assign = append(out.Names, m.Names[j]), append(out.Assign, t)
-		}
-	}
-	columns := make([][]float64, len(kept))
-	for k, j := range kept {
-		columns[k] = m.Column(j)
-	}
-	out.fill(columns)
-	return &out
-}
-
-// Append returns the design with one more column, of no term of the formula.
-func (m *Matrix) Append(name string, values []float64) *Matrix {
-	out := *m
-	out.Names = append(append([]string(nil), m.Names...), name)
-	out.Assign = append(append([]int(nil), m.Assign...), -1)
-	columns := make([][]float64, m.P, m.P+1)
-	for j := range columns {
-		columns[j] = m.Column(j)
-	}
-	out.fill(append(columns, values))
-	return &out
-}
-
-// Assigned lists the columns that the term at that place (counted from 1, the
-// intercept 0) brought.
-func (m *Matrix) Assigned(term int) []int {
-	var out []int
-	for j, t := range m.Assign {
-		if t == term {
-			out = append(out, j)
-		}
-	}
-	return out
 }

@@ -3,6 +3,8 @@ package design
 import (
 	"fmt"
 	"math"
+	"sort"
+	"strconv"
 
 	"github.com/lumbar-health/lumbar/analytics"
 )
@@ -133,4 +135,33 @@ func dropLevels(c Column, used []bool) Column {
 	}
 	c.Levels = levels
 	return c
+}
+
+// AsFactor returns the column as a factor: a factor as it is, numbers with their
+// distinct values as levels, ascending; missing values stay missing.
+func AsFactor(c Column) Column {
+	if c.IsFactor() {
+		return c
+	}
+	place := map[float64]int{}
+	var values []float64
+	for _, v := range c.Values {
+		if _, seen := place[v]; !seen && !math.IsNaN(v) {
+			place[v] = 0
+			values = append(values, v)
+		}
+	}
+	sort.Float64s(values)
+	f := Column{Name: c.Name, Levels: make([]string, len(values)), Codes: make([]int, len(c.Values))}
+	for k, v := range values {
+		place[v] = k
+		f.Levels[k] = strconv.FormatFloat(v, 'g', 15, 64)
+	}
+	for i, v := range c.Values {
+		f.Codes[i] = -1
+		if !math.IsNaN(v) {
+			f.Codes[i] = place[v]
+		}
+	}
+	return f
 }

@@ -88,8 +88,21 @@ func (f *Fit) ByMoments(groups []moments.Matrix, y int, x []int) (*Clustered, er
 	return f.Cluster(clusters)
 }
 
-// Cluster prepares the clusters. Fewer than two: ErrTooFewObservations.
+// Bounds of clustered errors: CR2 takes the eigenvalues of a p×p matrix for each
+// cluster, its degrees of freedom p matrices of that size at once.
+const (
+	maxClusterColumns = 300
+	maxClusterWork    = 1e10 // clusters × p³
+)
+
+// Cluster prepares the clusters. Fewer than two: ErrTooFewObservations; more
+// coefficients than 300, or clusters × coefficients³ above 10¹⁰:
+// ErrInvalidParameter.
 func (f *Fit) Cluster(clusters []Cluster) (*Clustered, error) {
+	p := float64(f.P)
+	if f.P > maxClusterColumns || float64(len(clusters))*p*p*p > maxClusterWork {
+		return nil, fmt.Errorf("linear: %d coefficients and %d clusters are too many for clustered errors: %w", f.P, len(clusters), analytics.ErrInvalidParameter)
+	}
 	if len(clusters) < 2 {
 		return nil, fmt.Errorf("linear: %d cluster, need 2: %w", len(clusters), analytics.ErrTooFewObservations)
 	}

@@ -387,6 +387,9 @@ func TestErrors(t *testing.T) {
 	if _, err := r.ByRows(make([]int, r.N)); !errors.Is(err, analytics.ErrTooFewObservations) {
 		t.Errorf("one cluster: %v", err)
 	}
+	if _, err := (&Fit{P: 301}).Cluster(make([]Cluster, 2)); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("301 coefficients: %v", err)
+	}
 	if _, err := r.ByRows(nil); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("no labels: %v", err)
 	}
@@ -402,6 +405,13 @@ func TestErrors(t *testing.T) {
 	if _, err := ParseHC("HC9"); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("HC9: %v", err)
 	}
+	perfectFit(t, table)
+	momentsErrors(t, r)
+}
+
+// perfectFit holds that a fit without residual variation has no test.
+func perfectFit(t *testing.T, table *design.Table) {
+	t.Helper()
 	perfect := fitOf(t, table, "I(wt - wt) ~ wt")
 	if _, err := perfect.Overall(); !errors.Is(err, analytics.ErrZeroVariance) {
 		t.Errorf("perfect fit: %v", err)
@@ -409,7 +419,6 @@ func TestErrors(t *testing.T) {
 	if _, err := perfect.Likelihood(); !errors.Is(err, analytics.ErrZeroVariance) {
 		t.Errorf("likelihood of a perfect fit: %v", err)
 	}
-	momentsErrors(t, r)
 }
 
 // momentsErrors holds the refusals of FromMoments.

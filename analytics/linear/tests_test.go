@@ -50,21 +50,7 @@ func TestTestsAgreeWithR(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareAll(t, "RESET", []float64{reset.F, reset.P}, want.Reset, 1e-9)
-	linDesign := fitOf(t, table, "mpg ~ am + wt + hp").Design
-	lin, err := Interacted(linDesign, linDesign.Place("am"), 0.95)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compareAll(t, "Lin", []float64{lin.Value, lin.StdErr}, want.Lin, 1e-11)
-	robust, err := crossed.HC(HC3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wald, err := crossed.Wald([]int{crossed.Place("wt:cyl6"), crossed.Place("wt:cyl8")}, robust)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compareAll(t, "Wald", []float64{wald.Statistic, wald.P}, want.Wald, 1e-10)
+	effectsAgree(t, table, crossed, want.Lin, want.Wald)
 	groups, err := Groups(g.Numbers["mpg"], ints(g.Numbers["carb"]), 9)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +65,26 @@ func TestTestsAgreeWithR(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareAll(t, "spline", append(append([]float64(nil), basis[1]...), basis[2]...), want.Basis, 1e-11)
+}
+
+// effectsAgree compares Lin's estimator and the Wald test of an interaction.
+func effectsAgree(t *testing.T, table *design.Table, crossed *Rows, wantLin, wantWald []float64) {
+	t.Helper()
+	linDesign := fitOf(t, table, "mpg ~ am + wt + hp").Design
+	lin, err := Interacted(linDesign, linDesign.Place("am"), 0.95)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareAll(t, "Lin", []float64{lin.Value, lin.StdErr}, wantLin, 1e-11)
+	robust, err := crossed.HC(HC3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wald, err := crossed.Wald([]int{crossed.Place("wt:cyl6"), crossed.Place("wt:cyl8")}, robust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareAll(t, "Wald", []float64{wald.Statistic, wald.P}, wantWald, 1e-10)
 }
 
 func TestTestsRefuse(t *testing.T) {

@@ -25,6 +25,7 @@ func TestAgreesWithR(t *testing.T) {
 		Cases []struct {
 			First, Second                           []float64
 			Level, Mean, Se, Low, High, T, P, SD, R float64
+			SMCR, SMCC, RCI, Sign                   []float64
 		}
 	}
 	if err := json.Unmarshal(raw, &g); err != nil {
@@ -43,6 +44,25 @@ func TestAgreesWithR(t *testing.T) {
 			"t": {r.Statistic, c.T}, "p": {r.P, c.P}, "sd": {r.StdDev, c.SD}, "r": {*r.Correlation, c.R}} {
 			if !near(pair[0], pair[1], 1e-12) {
 				t.Errorf("case %d %s = %v, R has %v", i, name, pair[0], pair[1])
+			}
+		}
+		indices, err := Indices(c.First, c.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change, err := ReliableChange(c.First, c.Second, 0.8, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signs, err := SignTest(c.First, c.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []float64{indices.SMCR, indices.SMCRVariance, indices.SMCC, indices.SMCCVariance, change.StdErrMeasurement, float64(change.Improved), float64(change.Worse),
+			float64(change.Unchanged), float64(signs.Up), float64(signs.Nonzero), signs.P}
+		for k, want := range slices.Concat(c.SMCR, c.SMCC, c.RCI, c.Sign) {
+			if !near(got[k], want, 1e-12) {
+				t.Errorf("case %d index %d = %v, R has %v", i, k, got[k], want)
 			}
 		}
 	}
@@ -104,6 +124,21 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
+	for name, c := range map[string]struct{ err, want error }{
+		"indices of two pairs":   {second(Indices([]float64{1, 2}, []float64{2, 5})), analytics.ErrTooFewObservations},
+		"indices of a flat one":  {second(Indices([]float64{4, 4, 4}, []float64{1, 2, 9})), analytics.ErrZeroVariance},
+		"reliability of 1":       {second(ReliableChange([]float64{1, 2}, []float64{2, 5}, 1, 1)), analytics.ErrInvalidParameter},
+		"no sign":                {second(ReliableChange([]float64{1, 2}, []float64{2, 5}, 0.9, 0)), analytics.ErrInvalidParameter},
+		"NaN follow-up":          {second(ReliableChange([]float64{1, 2}, []float64{2, math.NaN()}, 0.9, 1)), analytics.ErrInvalidParameter},
+		"flat baseline":          {second(ReliableChange([]float64{2, 2}, []float64{2, 5}, 0.9, 1)), analytics.ErrZeroVariance},
+		"one person":             {second(ReliableChange([]float64{2}, []float64{2}, 0.9, 1)), analytics.ErrTooFewObservations},
+		"nobody changed":         {second(SignTest([]float64{2, 3}, []float64{2, 3})), analytics.ErrZeroVariance},
+		"lengths of a sign test": {second(SignTest([]float64{2, 3}, []float64{2})), analytics.ErrInvalidParameter},
+	} {
+		if !errors.Is(c.err, c.want) {
+			t.Errorf("%s: %v, want %v", name, c.err, c.want)
+		}
+	}
 	r, err := TTest([]float64{4, 4, 4}, []float64{1, 2, 9}, 0.95)
 	if err != nil || r.Correlation != nil {
 		t.Errorf("flat first: %+v, %v, want no correlation", r, err)
@@ -122,3 +157,5 @@ func TestErrors(t *testing.T) {
 		t.Errorf("no rows: %v", err)
 	}
 }
+
+func second[T any](_ T, err error) error { return err }

@@ -112,7 +112,10 @@ func (a *API) statRoute() web.Route {
 				return nil, &queries.Error{Kind: queries.InvalidArgument, Message: err.Error()}
 			}
 			answer, err := methods.Run(name, req)
-			if err != nil {
+			switch {
+			case methods.IsInvalid(err):
+				return nil, &queries.Error{Kind: queries.InvalidArgument, Message: err.Error()}
+			case err != nil: // the table can not answer: too few rows, no variance, collinear
 				return nil, &queries.Error{Kind: queries.InsufficientData, Message: err.Error()}
 			}
 			return answer, nil

@@ -3,6 +3,7 @@ package methods
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 )
@@ -94,7 +95,7 @@ func writeValue(b *bytes.Buffer, v any) error {
 		case math.IsInf(x, -1):
 			b.WriteString(`"-Infinity"`)
 		case math.IsNaN(x):
-			b.WriteString("null")
+			return errors.New("methods: an answer holds NaN")
 		case x == math.Trunc(x) && math.Abs(x) < 1e15:
 			b.WriteString(strconv.FormatFloat(x, 'f', -1, 64))
 		default:

@@ -3,8 +3,11 @@ package methods
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sort"
 
+	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/design"
 )
 
@@ -87,11 +90,13 @@ const (
 	Object  Shape = "object"
 )
 
-// Key is one key of an answer; an Optional one may be absent.
+// Key is one key of an answer; an Optional one may be null, an Open one is a
+// limit that may be infinite.
 type Key struct {
 	Name     string
 	Shape    Shape
 	Optional bool
+	Open     bool
 }
 
 // key maps one field of a result to its key.
@@ -102,6 +107,10 @@ type key[R any] struct {
 
 func scalar[R any](name string, get func(R) float64) key[R] {
 	return key[R]{Key{Name: name, Shape: Scalar}, func(r R) any { return get(r) }}
+}
+
+func limit[R any](name string, get func(R) float64) key[R] {
+	return key[R]{Key{Name: name, Shape: Scalar, Open: true}, func(r R) any { return get(r) }}
 }
 
 func optional[R any](name string, get func(R) *float64) key[R] {
@@ -149,7 +158,7 @@ func define[R any](family string, s spec, keys []key[R], run func(*Input) (R, er
 // register holds every method by name.
 var register = func() map[string]Method {
 	byName := map[string]Method{}
-	for _, family := range [][]Method{describeMethods(), twoSampleMethods(), pairedMethods(), linearMethods(), clusterMethods(), modelMethods(), subgroupMethods(), causalMethods(), metaMethods(), profilingMethods()} {
+	for _, family := range [][]Method{describeMethods(), twoSampleMethods(), pairedMethods(), responseMethods(), linearMethods(), clusterMethods(), modelMethods(), shapedMethods(), subgroupMethods(), causalMethods(), metaMethods(), profilingMethods()} {
 		for _, m := range family {
 			if _, twice := byName[m.Name]; twice {
 				panic("methods: " + m.Name + " twice")
@@ -191,8 +200,51 @@ func Run(name string, req Request) (Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if err := m.checkFinite(a); err != nil {
+		return nil, err
+	}
 	if in.leftOut > 0 {
 		a = append(a, Field{"rows_left_out", in.leftOut})
 	}
 	return a, nil
+}
+
+// checkFinite refuses an answer that holds what is no number: columns of
+// extreme size can overflow any method.
+func (m Method) checkFinite(a Answer) error {
+	for i, f := range a {
+		if f.Value == nil || m.Answer[i].Open && !isNaN(f.Value) || isFinite(f.Value) {
+			continue
+		}
+		return fmt.Errorf("%s: %s is not a finite number: the values are too large, too small or too alike: %w", m.Name, f.Key, analytics.ErrInvalidParameter)
+	}
+	return nil
+}
+
+func isNaN(v any) bool {
+	x, ok := v.(float64)
+	return ok && math.IsNaN(x)
+}
+
+// isFinite looks at every number within a value of an answer.
+func isFinite(v any) bool {
+	switch x := v.(type) {
+	case float64:
+		return !math.IsNaN(x) && !math.IsInf(x, 0)
+	case []float64:
+		return all(x, func(y float64) bool { return isFinite(y) })
+	case []*float64:
+		return all(x, func(y *float64) bool { return y == nil || isFinite(*y) })
+	case Named:
+		return isFinite(x.Values)
+	case Matrix:
+		return all(x.Values, func(row []float64) bool { return isFinite(row) })
+	case Answer:
+		return all(x, func(f Field) bool { return isFinite(f.Value) })
+	}
+	return true
+}
+
+func all[T any](list []T, holds func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !holds(v) })
 }

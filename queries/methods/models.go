@@ -102,8 +102,8 @@ var splineKeys = []key[splineResult]{
 
 var treatmentParam = Param{Name: "trt", Kind: Text, Help: "the treatment, a column of the formula"}
 
+// modelMethods are tests of a fitted model.
 func modelMethods() []Method {
-	const gram = "X′X, X′y, y′y"
 	return []Method{
 		define("linear models", spec{name: "anova_type_II", params: formulaParam, page: Page{
 			Title:     "Analysis of variance, type II",
@@ -113,7 +113,7 @@ func modelMethods() []Method {
 			Formula:   "F = (RSS₀−RSS₁)/df ÷ RSS/(n−p)",
 			Reference: "Langsrud (2003), doi:10.1023/A:1023260610025",
 			Checked:   "R package car 3.1-1",
-			PushDown:  gram,
+			PushDown:  "X′X, X′y, y′y",
 		}}, typeIIKeys, func(in *Input) (r typeII, err error) {
 			if r.fit, err = fitRows(in, "formula"); err != nil {
 				return r, err
@@ -156,6 +156,13 @@ func modelMethods() []Method {
 			r.reset, err = linear.RESET(fit)
 			return r, err
 		}),
+	}
+}
+
+// shapedMethods are the models whose columns are made here.
+func shapedMethods() []Method {
+	const gram = "X′X, X′y, y′y"
+	return []Method{
 		define("linear models", spec{name: "ancova_lin_interacted_hc2", params: append(append([]Param(nil), formulaParam...), treatmentParam), page: Page{
 			Title:     "Lin's interacted analysis of covariance",
 			When:      "A trial whose treatment may work differently for different people: the average effect.",

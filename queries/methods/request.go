@@ -2,10 +2,12 @@ package methods
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 
+	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/design"
 )
 
@@ -105,4 +107,10 @@ func columnOf(name string, values []any, levels []string) (design.Column, error)
 		levels = distinct(cells)
 	}
 	return column(name, cells, levels)
+}
+
+// IsInvalid says whether an error of Run is about the request itself, and not
+// about what its table can answer.
+func IsInvalid(err error) bool {
+	return errors.Is(err, ErrRequest) || errors.Is(err, analytics.ErrInvalidParameter)
 }

@@ -86,10 +86,8 @@ func (m Method) answerSchema() Schema {
 	return object(properties, required)
 }
 
-// number is a finite number, or an infinite limit as a word.
-func number() Schema {
-	return Schema{"oneOf": []any{Schema{"type": "number"}, Schema{"enum": []string{"Infinity", "-Infinity"}}}}
-}
+// number is the schema of a finite number.
+func number() Schema { return Schema{"type": "number"} }
 
 func (k Key) schema() Schema {
 	texts := Schema{"type": []string{"array", "null"}, "items": Schema{"type": "string"}}
@@ -107,8 +105,11 @@ func (k Key) schema() Schema {
 	case Object:
 		return Schema{"type": "object"}
 	}
-	if k.Optional {
+	switch {
+	case k.Optional:
 		return Schema{"type": []string{"number", "null"}}
+	case k.Open:
+		return Schema{"oneOf": []any{number(), Schema{"enum": []string{"Infinity", "-Infinity"}}}}
 	}
 	return number()
 }
