@@ -98,7 +98,7 @@ func TestBulk(t *testing.T) {
 		n       int
 		bulks   int
 		batches int
-	}{{10, 0, 1}, {50_000, 1, 1}, {120_000, 1, 3}} {
+	}{{10, 0, 1}, {50_000, 1, 1}, {50_010, 1, 2}} {
 		w := &recorder{}
 		last := ingest.Progress{}
 		report, err := newPipeline(w, nil).Import(context.Background(), source(answers(c.n)), ingest.ImportOptions{}, func(p ingest.Progress) { last = p })
@@ -124,17 +124,17 @@ func TestBulk(t *testing.T) {
 
 func TestDryRunFindsRepetitions(t *testing.T) {
 	w := &recorder{}
-	text := answers(60_000)
+	text := answers(30_000)
 	report, err := newPipeline(w, nil).Import(context.Background(), source(text+text), ingest.ImportOptions{DryRun: true}, nil)
-	if err != nil || report.Stored != 54_000 || report.Duplicate != 54_000 || len(w.rows) > 0 {
-		t.Errorf("%d stored, %d duplicate, %d batches written, %v; want 54000, 54000, none", report.Stored, report.Duplicate, len(w.rows), err)
+	if err != nil || report.Stored != 27_000 || report.Duplicate != 27_000 || len(w.rows) > 0 {
+		t.Errorf("%d stored, %d duplicate, %d batches written, %v; want 27000, 27000, none", report.Stored, report.Duplicate, len(w.rows), err)
 	}
 }
 
 func TestWriteFails(t *testing.T) {
 	full := errors.New("no space left")
 	w := &recorder{failAt: 2, failure: full}
-	report, err := newPipeline(w, nil).Import(context.Background(), source(answers(120_000)), ingest.ImportOptions{}, nil)
+	report, err := newPipeline(w, nil).Import(context.Background(), source(answers(60_000)), ingest.ImportOptions{}, nil)
 	if !errors.Is(err, full) || report.Read != 50_000 || w.commits != 0 || w.closed != 1 {
 		t.Errorf("error %v after %d records, %d commits, %d closed; want the writer's, after the first batch", err, report.Read, w.commits, w.closed)
 	}
@@ -143,7 +143,7 @@ func TestWriteFails(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &recorder{look: func(ingest.Batch) { cancel() }}
-	if _, err := newPipeline(w, nil).Import(ctx, source(answers(120_000)), ingest.ImportOptions{}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := newPipeline(w, nil).Import(ctx, source(answers(60_000)), ingest.ImportOptions{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want cancelled", err)
 	}
 }

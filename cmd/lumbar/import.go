@@ -115,10 +115,19 @@ func importFiles(cmd *cobra.Command, target importTarget, paths []string, o inge
 		result.Add(report)
 		result.Files = append(result.Files, report)
 		if err != nil {
-			return result, err
+			return result, adviseOnSpace(err)
 		}
 	}
 	return result, nil
+}
+
+// adviseOnSpace adds what to do where the engine has said that its disk is full.
+// Its words are all there is: the error may have come from another process.
+func adviseOnSpace(err error) error {
+	if text := err.Error(); strings.Contains(text, "not enough space") || strings.Contains(text, "No space left on device") {
+		return fmt.Errorf("the disk is full: free some space where the data directory is and import the same again, what is stored will be recognised: %w", err)
+	}
+	return err
 }
 
 // progressOn draws a bar where errs is a terminal.

@@ -52,9 +52,20 @@ func (c *Client) Import(ctx context.Context, path string, o ingest.ImportOptions
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return ingest.Report{}, fmt.Errorf("the process that owns the data directory refused the file (%s): look into its log", res.Status)
+		return ingest.Report{}, refusedBy(res)
 	}
 	return readReport(res.Body, progress)
+}
+
+// refusedBy is what the owner says against the file.
+func refusedBy(res *http.Response) error {
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&problem); err != nil || problem.Detail == "" {
+		return fmt.Errorf("the process that owns the data directory refused the file (%s): look into its log", res.Status)
+	}
+	return fmt.Errorf("the process that owns the data directory refused the file: %s", problem.Detail)
 }
 
 func readReport(body io.Reader, progress func(ingest.Progress)) (ingest.Report, error) {

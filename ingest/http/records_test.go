@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/gorilla/mux"
 
 	"github.com/lumbar-health/lumbar/ingest"
@@ -196,6 +201,31 @@ func (in *installation) metric(name string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+func TestArrowStream(t *testing.T) {
+	in := install(t)
+	url := in.serve()
+	text := arrow.BinaryTypes.String
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: "id_system", Type: text}, {Name: "id_value", Type: text}, {Name: "patient_pseudonym", Type: text},
+		{Name: "instrument", Type: text}, {Name: "answered_at", Type: text}, {Name: "item_1", Type: arrow.PrimitiveTypes.Int8},
+	}, nil)
+	rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[
+		{"id_system":"s","id_value":"a","patient_pseudonym":"`+ann+`","instrument":"nrs_back","answered_at":"2026-04-01","item_1":7},
+		{"id_system":"s","id_value":"b","patient_pseudonym":"`+ann+`","instrument":"nrs_back","answered_at":"2026-04-01","item_1":12}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := ipc.NewWriter(&b, ipc.WithSchema(schema))
+	if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	status, reply, answer := post(t, url+"/v1/responses", "application/vnd.apache.arrow.stream", b.String())
+	if status != 200 || reply.Stored != 1 || reply.Rejected != 1 || reply.Rows[1].ID != "b" || reply.Rows[1].Reasons[0].Field != "nrs_back.1" {
+		t.Errorf("%d %s; want one stored, and b rejected", status, answer)
+	}
 }
 
 // TestConcurrentPostsShareBatches: sixty requests at once make few inserts,

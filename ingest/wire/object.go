@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,9 +19,17 @@ func ReadObject(text []byte, kinds Kind, row *Row, rec *ingest.Record) {
 		rec.Reject("record", ingest.RuleEncoding)
 		return
 	}
-	members, ok := readMembers(text, nil)
+	var room [32]member
+	members, ok := []member(nil), json.Valid(text)
+	if ok {
+		members, ok = readMembers(text, room[:0])
+	}
 	if !ok {
 		rec.Reject("record", ingest.RuleMalformed)
+		return
+	}
+	if len(members) > maxMembers {
+		rec.Reject("record", ingest.RuleTooLong)
 		return
 	}
 	row.Kind = kinds.Otherwise()
@@ -37,20 +45,26 @@ func ReadObject(text []byte, kinds Kind, row *Row, rec *ingest.Record) {
 		rec.Reject("kind", ingest.RuleNotAcceptedHere)
 		return
 	}
-	seen := make(map[string]bool, len(members))
 	for i := range members {
 		m := &members[i]
 		switch {
-		case seen[m.name]:
+		case repeated(members[:i], m.name):
 			rec.Reject(fieldName(m.name), ingest.RuleRepeated)
 		case groups[m.name]:
 			readGroup(m, row, rec)
 		default:
 			setMember(row, rec, m.name, m.name, m.raw)
 		}
-		seen[m.name] = true
 	}
 }
+
+// repeated reports whether one of the members has the name. A record has few.
+func repeated(members []member, name string) bool {
+	return slices.ContainsFunc(members, func(m member) bool { return m.name == name })
+}
+
+// maxMembers is more than any row has; comparing each with each stays cheap.
+const maxMembers = 200
 
 // member is a name and its value in an object.
 type member struct {
@@ -59,31 +73,57 @@ type member struct {
 }
 
 // readMembers returns the members of an object in their order, repeated ones
-// too.
+// too. The text is valid JSON.
 func readMembers(text []byte, list []member) ([]member, bool) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	at := skipBlank(text, 0)
+	if at >= len(text) || text[at] != '{' {
 		return nil, false
 	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
+	for at = skipBlank(text, at+1); text[at] != '}'; {
+		end := skipValue(text, at)
+		name := string(text[at+1 : end-1])
+		if strings.IndexByte(name, '\\') >= 0 && json.Unmarshal(text[at:end], &name) != nil {
 			return nil, false
 		}
-		name, ok := t.(string)
-		if !ok {
-			return nil, false
+		at = skipBlank(text, skipBlank(text, end)+1) // the colon
+		end = skipValue(text, at)
+		list = append(list, member{name, text[at:end]})
+		if at = skipBlank(text, end); text[at] == ',' {
+			at = skipBlank(text, at+1)
 		}
-		var raw json.RawMessage
-		if d.Decode(&raw) != nil {
-			return nil, false
-		}
-		list = append(list, member{name, raw})
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, false
+	return list, true
+}
+
+// skipValue returns the place after the value that begins at at. The text is
+// valid JSON.
+func skipValue(text []byte, at int) int {
+	switch text[at] {
+	case '"':
+		for at++; text[at] != '"'; at++ {
+			if text[at] == '\\' {
+				at++
+			}
+		}
+		return at + 1
+	case '{', '[':
+		for depth := 0; ; at++ {
+			switch text[at] {
+			case '"':
+				at = skipValue(text, at) - 1
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return at + 1
+				}
+			}
+		}
 	}
-	return list, len(bytes.TrimSpace(text[d.InputOffset():])) == 0
+	for at < len(text) && strings.IndexByte(",]} \t\r\n", text[at]) < 0 {
+		at++
+	}
+	return at
 }
 
 // readGroup reads a nested object: id, patient, code.
@@ -91,12 +131,17 @@ func readGroup(group *member, row *Row, rec *ingest.Record) {
 	if string(group.raw) == "null" {
 		return
 	}
-	members, ok := readMembers(group.raw, nil)
-	if !ok {
+	var room [4]member
+	members, ok := readMembers(group.raw, room[:0])
+	if !ok || len(members) > maxMembers {
 		rec.Reject(group.name, ingest.RuleType)
 		return
 	}
 	for i := range members {
+		if repeated(members[:i], members[i].name) {
+			rec.Reject(fieldName(group.name+"."+members[i].name), ingest.RuleRepeated)
+			return
+		}
 		setMember(row, rec, group.name+"_"+members[i].name, group.name+"."+members[i].name, members[i].raw)
 	}
 }
@@ -128,8 +173,8 @@ func valueOf(raw json.RawMessage) *Value {
 	case len(raw) == 0 || raw[0] == 'n':
 		return &Value{}
 	case raw[0] == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
+		s := string(raw[1 : len(raw)-1])
+		if strings.IndexByte(s, '\\') >= 0 && json.Unmarshal(raw, &s) != nil {
 			return &Value{Kind: JSON, Raw: raw}
 		}
 		return &Value{Kind: Text, Text: s}
