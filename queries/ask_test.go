@@ -37,6 +37,7 @@ func TestAskRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"compare", map[string][]string{"by": {"region", "sex", "year"}}, queries.InvalidArgument, "at most 2"},
 		{"compare", map[string][]string{"method": {"magic"}}, queries.InvalidArgument, "ancova or welch"},
 		{"compare", map[string][]string{"covariates": {"age +"}}, queries.InvalidArgument, "formula term"},
+		{"compare", map[string][]string{"covariates": {"log(age)"}}, queries.InvalidArgument, "whole powers"},
 		{"compare", map[string][]string{"covariates": {"odi_12m"}}, queries.InvalidArgument, "before treatment"},
 		{"compare", map[string][]string{"instrument": {"odi", "nrs_back"}}, queries.InvalidArgument, "one value"},
 	} {
@@ -135,12 +136,36 @@ func TestQuestionsReadGroupsNotPeople(t *testing.T) {
 		{"outcomes", []string{"instrument", "odi", "by", "none"}, 2*32 + 60},
 		{"funnel", []string{"instrument", "odi"}, 32 + 60},
 		// 4 regions × 3 arms, one pass for each of 8 contrasts
-		{"compare", []string{"instrument", "odi", "interventions", "core_therapy,cppp,surgery"}, 12 + 8 + 60},
+		{"compare", []string{"instrument", "odi", "interventions", "core_therapy,cppp,surgery", "covariates", "age,factor(sex)"}, 12 + 8 + 60},
 	} {
 		before := reader.RowsRead()
 		d.ask(t, c.name, true, c.params...)
 		if read := reader.RowsRead() - before; read > c.most {
 			t.Errorf("%s read %d rows, at most %d", c.name, read, c.most)
 		}
+	}
+}
+
+// The arms of a comparison are cohorts too.
+func TestComparisonsCanNotBeSubtracted(t *testing.T) {
+	rows := backPain(800)
+	for i := range rows {
+		for _, c := range modelColumns[4:] {
+			delete(rows[i], c)
+		}
+		rows[i]["sex"] = "female"
+		if i%150 == 0 {
+			rows[i]["sex"], rows[i]["intervention"] = "male", "surgery"
+		}
+	}
+	d := open(t, rows)
+	ask := func(by string) table {
+		return d.ask(t, "compare", false, "instrument", "nrs_back", "interventions", "core_therapy,surgery", "method", "welch", "by", by)
+	}
+	if first := ask("none"); first.at(0, "estimate") == nil {
+		t.Fatalf("everyone: %v, want an estimate", first.Rows[0].Values)
+	}
+	if later := ask("sex"); later.at(0, "sex") != "female" || later.at(0, "estimate") != nil {
+		t.Errorf("all but a few men of the arm: %v, want it withheld", later.Rows[0].Values)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/cohort"
@@ -243,93 +242,6 @@ func (r *reading) level() float64 {
 	}
 	r.canonical["level"] = []string{strconv.FormatFloat(v, 'g', -1, 64)}
 	return v
-}
-
-func (r *reading) compare() cohort.CompareRequest {
-	req := cohort.CompareRequest{Request: r.request()}
-	if r.err != nil {
-		return req
-	}
-	p := req.Programme
-	var known []string
-	for _, n := range p.Interventions {
-		known = append(known, n.Key)
-	}
-	if len(known) < 2 {
-		r.fail("%s has no interventions to compare", p.ID)
-		return req
-	}
-	req.Interventions, _ = r.list("interventions")
-	if req.Interventions == nil {
-		req.Interventions = known
-	}
-	for _, key := range req.Interventions {
-		if !slices.Contains(known, key) {
-			r.fail("%s has no intervention %q: it has %s", p.ID, key, strings.Join(known, ", "))
-		}
-	}
-	if len(req.Interventions) < 2 {
-		r.fail("interventions: name two or more, the reference first, of %s", strings.Join(known, ", "))
-	}
-	r.canonical["interventions"] = req.Interventions
-	req.Method = r.one("method", cohort.MethodANCOVA)
-	if req.Method != cohort.MethodANCOVA && req.Method != cohort.MethodWelch {
-		r.fail("method: give %s or %s", cohort.MethodANCOVA, cohort.MethodWelch)
-	}
-	req.Covariates = r.covariates(p, req.Measures)
-	return req
-}
-
-// covariates reads formula terms of columns that were known before treatment.
-func (r *reading) covariates(p *programme.Programme, measures []cohort.Measure) []string {
-	terms, given := r.list("covariates")
-	if !given {
-		terms = slices.Clone(p.CaseMix)
-	}
-	if slices.Equal(terms, []string{none}) {
-		terms = nil
-	}
-	known := known(p)
-	for _, term := range terms {
-		f, err := design.Parse("~ " + term)
-		if err != nil || f.HasResponse() || len(f.Columns()) == 0 {
-			r.fail("covariates: %q is no formula term: write age, I(age^2) or factor(sex)", term)
-			continue
-		}
-		for _, c := range f.Columns() {
-			if !slices.Contains(known, c) {
-				r.fail("covariates: %q is not known before treatment: use %s", c, strings.Join(known, ", "))
-			}
-		}
-	}
-	terms = slices.DeleteFunc(terms, func(t string) bool {
-		return t == programme.Baseline || len(measures) > 0 && t == measures[0].Baseline()
-	})
-	r.canonical["covariates"] = terms
-	if len(terms) == 0 {
-		r.canonical["covariates"] = []string{none}
-		return []string{}
-	}
-	return terms
-}
-
-// known are the columns that were known before treatment.
-func known(p *programme.Programme) []string {
-	columns := []string{programme.Baseline, "age", "imd_decile"}
-	for _, c := range p.Covariates {
-		columns = append(columns, c.Name)
-	}
-	for _, d := range p.Dimensions {
-		if d != "intervention" && d != "month" && d != "practice" && !slices.Contains(columns, d) {
-			columns = append(columns, d)
-		}
-	}
-	for _, id := range p.Instruments {
-		for _, s := range instruments.ScoresOf(id) {
-			columns = append(columns, s.Column()+"_"+programme.Baseline)
-		}
-	}
-	return columns
 }
 
 func join[T ~string](list []T) string {

@@ -34,6 +34,7 @@ type house struct {
 	log        *slog.Logger
 	registry   *prometheus.Registry
 	programmes []*programme.Programme
+	key        []byte // of the pseudonyms; nil where none is configured
 	owner      *engine.Owner
 	engine     *engine.Engine
 	store      *store.Store
@@ -66,11 +67,15 @@ func openHouse(ctx context.Context, k *koanf.Koanf, owner *engine.Owner, log *sl
 			h = nil
 		}
 	}()
+	// Before the engine, which takes its time: a mistake here is soon told.
+	if h.key, err = pseudonymKey(k.String("pseudonym.key_file")); err != nil {
+		return h, err
+	}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if h.engine, err = engine.Start(ctx, engineConfig(k, owner.EngineDir(), log)); err != nil {
 		return h, err
 	}
-	if err := h.openStore(ctx, k); err != nil {
+	if err := h.openStore(ctx); err != nil {
 		return h, err
 	}
 	h.endpoint, err = openEndpoint(h)
@@ -91,11 +96,7 @@ func engineConfig(k *koanf.Koanf, dir string, log *slog.Logger) engine.Config {
 	return c
 }
 
-func (h *house) openStore(ctx context.Context, k *koanf.Koanf) error {
-	key, err := pseudonymKey(k.String("pseudonym.key_file"))
-	if err != nil {
-		return err
-	}
+func (h *house) openStore(ctx context.Context) (err error) {
 	e := h.engine
 	h.store, err = store.Open(ctx, store.Config{
 		Addr: e.Addr(), HTTPAddr: e.HTTPAddr(), Database: e.Database(), User: e.User(), Password: e.Password(), TLS: e.TLS(),
@@ -105,7 +106,7 @@ func (h *house) openStore(ctx context.Context, k *koanf.Koanf) error {
 		return err
 	}
 	h.pipeline = ingest.New(storeWriter{h.store.Writer()}, ingest.Options{
-		Setting: ingest.Setting{Programmes: h.programmes, Key: key, Now: time.Now},
+		Setting: ingest.Setting{Programmes: h.programmes, Key: h.key, Now: time.Now},
 		Formats: []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format()},
 		Metrics: h.registry,
 	})
@@ -146,7 +147,7 @@ func pseudonymKey(path string) ([]byte, error) {
 	}
 	key, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("pseudonym.key_file: %w", err)
+		return nil, fmt.Errorf("pseudonym.key_file: %w: give a file that you can read", err)
 	}
 	key = bytes.TrimSpace(key)
 	if len(key) < 32 {

@@ -88,7 +88,8 @@ func newRootCommand() *cobra.Command {
 	return root
 }
 
-// asUsage makes a wrong number of arguments a usage error, in every command.
+// asUsage makes a wrong number of arguments a usage error, in every command, and
+// a group called by itself.
 func asUsage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
@@ -98,9 +99,24 @@ func asUsage(c *cobra.Command) {
 			return nil
 		}
 	}
+	if c.HasSubCommands() && !c.Runnable() {
+		c.RunE = func(_ *cobra.Command, args []string) error { return chooseOne(c, args) }
+	}
 	for _, sub := range c.Commands() {
 		asUsage(sub)
 	}
+}
+
+// chooseOne refuses a group of commands that was called by itself.
+func chooseOne(c *cobra.Command, args []string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s has no command %q: give one of %s", c.CommandPath(), args[0], strings.Join(names, ", "))}
+	}
+	return usageError{fmt.Errorf("%s: give one of %s", c.CommandPath(), strings.Join(names, ", "))}
 }
 
 func newVersionCommand() *cobra.Command {

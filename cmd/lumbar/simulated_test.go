@@ -60,3 +60,13 @@ func (in installation) imported(t *testing.T, code int, args ...string) importRe
 	}
 	return got
 }
+
+// sound holds that outcome equals a rebuild from the facts, cell by cell.
+func (in installation) sound(t *testing.T) {
+	t.Helper()
+	r := in.run(t, "doctor", "--rebuild-check", "--json")
+	var d diagnosis
+	if err := json.Unmarshal([]byte(r.out), &d); err != nil || r.code != 0 || d.Differences == nil || *d.Differences != 0 || d.DataVersion == 0 {
+		t.Errorf("doctor --rebuild-check: exit %d, %s%s", r.code, r.out, r.err)
+	}
+}

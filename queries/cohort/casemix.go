@@ -44,7 +44,7 @@ func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measu
 			if c == m.Baseline() {
 				continue
 			}
-			known, err := s.known(ctx, p, c, isFactor(p, term, c))
+			known, err := s.known(ctx, p, c, IsFactor(p, term, c))
 			if err != nil {
 				return nil, nil, nil, err
 			}
@@ -73,8 +73,8 @@ func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measu
 	return terms, slices.DeleteFunc(columns, func(c string) bool { return c == m.Baseline() }), left, err
 }
 
-// isFactor says whether a term treats a column as a category.
-func isFactor(p *programme.Programme, term, column string) bool {
+// IsFactor says whether a term treats a column as a category.
+func IsFactor(p *programme.Programme, term, column string) bool {
 	if strings.Contains(term, "factor("+column+")") {
 		return true
 	}

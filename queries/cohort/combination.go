@@ -39,20 +39,20 @@ func (w combination) sum(m moments.Matrix) (sum float64) {
 // squares is the sum of squares of the combination about its mean; what
 // rounding leaves of none is none.
 func (w combination) squares(m moments.Matrix) (ss float64) {
-	var gross float64
+	var raw float64
 	for i, ci := range w {
 		if ci == 0 || i == 0 {
 			continue
 		}
-		own := ci * ci * m.Centred(i, i)
-		ss, gross = ss+own, gross+own
+		ss += ci * ci * m.Centred(i, i)
+		raw += ci * ci * m.Sum(i, i)
 		for j := 1; j < i; j++ {
 			if w[j] != 0 {
 				ss += 2 * ci * w[j] * m.Centred(i, j)
 			}
 		}
 	}
-	if ss < 1e-13*gross {
+	if ss < 1e-13*raw {
 		return 0
 	}
 	return ss

@@ -191,7 +191,9 @@ func (d *comparison) pooled(contrasts []contrast, control, treated string) (disc
 	}
 	row.Cells["n_treated"], row.Cells["n_control"] = nTreated, nControl
 	row.Cells["_n_smaller_arm"] = min(nTreated, nControl)
-	p, err := meta.Random(yi, vi, meta.Options{Method: meta.REML, HartungKnapp: true, Level: d.Level})
+	// Of few regions the Hartung–Knapp factor can be far below 1 by chance, so
+	// the interval is kept from being narrower than the ordinary one.
+	p, err := meta.Random(yi, vi, meta.Options{Method: meta.REML, HartungKnapp: true, AdHoc: true, Level: d.Level})
 	switch {
 	case errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrZeroVariance), errors.Is(err, analytics.ErrNotConverged):
 		return row, nil // fewer than two groups, or nothing to tell them apart

@@ -172,50 +172,57 @@ func TestLedgerLeavesNoSmallDifference(t *testing.T) {
 				}
 			}
 		}
-		members := func(name, key string) map[int]bool {
-			in := map[int]bool{}
-			var dims []string
-			if name != "" {
-				dims = strings.Split(name, "+")
-			}
-			for i, p := range all {
-				values := make([]string, len(dims))
-				for j, d := range dims {
-					values[j] = p[d]
-				}
-				if CellKey(values) == key {
-					in[i] = true
-				}
-			}
-			return in
-		}
 		for one, cells := range told {
 			for key := range cells {
-				mine := members(one, key)
-				for other, others := range told {
-					if other == one {
-						continue
-					}
-					left := len(mine)
-					for k := range others {
-						theirs, shared := members(other, k), 0
-						for i := range theirs {
-							if mine[i] {
-								shared++
-							}
-						}
-						if d := len(mine) + len(theirs) - 2*shared; d > 0 && d < smallest {
-							t.Fatalf("%s %q and %s %q differ by %d", one, key, other, k, d)
-						}
-						if shared == len(theirs) {
-							left -= shared
-						}
-					}
-					if left > 0 && left < smallest {
-						t.Fatalf("cells of %s leave %d of %s %q", other, left, one, key)
-					}
-				}
+				checkTold(t, all, told, one, key)
 			}
 		}
 	})
+}
+
+// members are the people of a cell of a grouping, as places in all.
+func (all people) members(grouping, key string) map[int]bool {
+	in := map[int]bool{}
+	var dims []string
+	if grouping != "" {
+		dims = strings.Split(grouping, "+")
+	}
+	for i, p := range all {
+		values := make([]string, len(dims))
+		for j, d := range dims {
+			values[j] = p[d]
+		}
+		if CellKey(values) == key {
+			in[i] = true
+		}
+	}
+	return in
+}
+
+// checkTold holds one told cell against those of every other grouping.
+func checkTold(t *rapid.T, all people, told map[string]map[string]bool, one, key string) {
+	mine := all.members(one, key)
+	for other, others := range told {
+		if other == one {
+			continue
+		}
+		left := len(mine)
+		for k := range others {
+			theirs, shared := all.members(other, k), 0
+			for i := range theirs {
+				if mine[i] {
+					shared++
+				}
+			}
+			if d := len(mine) + len(theirs) - 2*shared; d > 0 && d < smallest {
+				t.Fatalf("%s %q and %s %q differ by %d", one, key, other, k, d)
+			}
+			if shared == len(theirs) {
+				left -= shared
+			}
+		}
+		if left > 0 && left < smallest {
+			t.Fatalf("cells of %s leave %d of %s %q", other, left, one, key)
+		}
+	}
 }
