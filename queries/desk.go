@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/lumbar-health/lumbar/instruments"
@@ -155,6 +157,13 @@ func (d *Desk) keep(ctx context.Context, e *edition, r read.Receipt) error {
 	return nil
 }
 
+// unreachable says whether the store could not be talked to, as against what it
+// said.
+func unreachable(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
 // failed turns an error into one that may be shown; what happened stays in the log.
 func (d *Desk) failed(ctx context.Context, q Question, err error) error {
 	var known *Error
@@ -167,5 +176,8 @@ func (d *Desk) failed(ctx context.Context, q Question, err error) error {
 		return &Error{Kind: Unavailable, Message: disclosure.ErrLedgerFull.Error()}
 	}
 	d.cfg.Log.ErrorContext(ctx, "question failed", "question", q.Name, "error", err)
+	if unreachable(err) {
+		return &Error{Kind: Unavailable, Message: "the data can not be reached just now: ask again in a moment", Err: err}
+	}
 	return &Error{Kind: Internal, Message: "the question could not be answered; the log says why", Err: err}
 }

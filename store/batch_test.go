@@ -128,18 +128,22 @@ func TestBulk(t *testing.T) {
 	}
 }
 
-// TestLargeBulkIsDerivedInSlices holds the path of a large import equal to the
-// others: its patients are too many to be named.
-func TestLargeBulkIsDerivedInSlices(t *testing.T) {
+// TestLargeBatches holds the paths of large imports equal to the others: nearly
+// all patients at once, then many but not most of them.
+func TestLargeBatches(t *testing.T) {
 	s, conn := open(t)
-	var f facts
-	for i := range 1500 {
-		one := answer(i)
-		f.episodes, f.scores = append(f.episodes, one.episodes...), append(f.scores, one.scores...)
+	var everyone facts
+	for _, size := range []int{21_000, 3_000} {
+		var f facts
+		for i := range size {
+			one := answer(len(everyone.episodes) + i)
+			f.episodes, f.scores = append(f.episodes, one.episodes...), append(f.scores, one.scores...)
+		}
+		put(t, s, f)
+		everyone = all([]facts{everyone, f})
 	}
-	put(t, s, f)
 	check(t, s)
-	compare(t, stored(t, conn), reference(f))
+	compare(t, stored(t, conn), reference(everyone))
 }
 
 // TestOpenFinishesAnInterruptedBatch stores facts as a process does that dies

@@ -78,6 +78,7 @@ func TestWeightedEqualsGo(t *testing.T) {
 		Question: read.Question{Selection: read.Selection{Programme: "back-pain", Where: where}, Terms: terms, Complete: []string{"bmi"}},
 		Outcome:  moments.Column("odi_12m"), Beta: []float64{31.25, 0.3, -0.0725, 4.1},
 		Bread: []float64{0.031, -1e-4, 3.3e-6, -2e-4, 1e-7, 5e-6, -0.01, 1e-6, 2e-6, 0.02},
+		Along: []float64{-0.01, 1e-6, 2e-6, 0.02},
 	}
 	for kind, k := range map[read.HC]float64{read.HC0: 0, read.HC1: 0, read.HC2: 1, read.HC3: 2} {
 		w.Kind = kind
@@ -89,17 +90,31 @@ func TestWeightedEqualsGo(t *testing.T) {
 		if n := s.Reader().RowsRead() - before; n != 1 {
 			t.Errorf("%v: the engine returned %d rows", kind, n)
 		}
-		want := meat(x, y, w.Beta, w.Bread, k)
-		for i := range want {
-			if math.Abs(got[i]-want[i]) > 1e-11*math.Abs(want[i]) {
-				t.Errorf("%v: cell %d = %v, want %v", kind, i, got[i], want[i])
+		want := 0.0
+		for c, v := range meat(x, y, w.Beta, w.Bread, k) {
+			i, j := place(c)
+			times := 2.0
+			if i == j {
+				times = 1
 			}
+			want += times * v * w.Along[i] * w.Along[j]
+		}
+		if math.Abs(got-want) > 1e-11*math.Abs(want) {
+			t.Errorf("%v: %v, want %v", kind, got, want)
 		}
 	}
-	w.Bread = w.Bread[:3]
+	w.Kind, w.Bread = read.HC3, w.Bread[:3]
 	if _, err := s.Reader().Weighted(context.Background(), w); err == nil {
 		t.Error("an inverse of the wrong size is accepted")
 	}
+}
+
+// place is the row and column of a packed cell.
+func place(cell int) (i, j int) {
+	for moments.Cell(i+1, 0) <= cell {
+		i++
+	}
+	return i, cell - moments.Cell(i, 0)
 }
 
 // meat is Σ w·xᵢ·xⱼ by its definition.

@@ -27,7 +27,6 @@ import (
 type history struct {
 	random *rand.Rand
 	steps  []facts
-	asked  int // responses so far
 	last   uint64
 }
 

@@ -49,7 +49,7 @@ func reference(f facts) map[episodeKey]map[string]string {
 	}
 	winners := map[string]candidate{}
 	for _, s := range scores {
-		c, ok := place(s, episodes)
+		c, ok := slotOf(s, episodes)
 		if !ok {
 			continue
 		}
@@ -102,8 +102,8 @@ func (c candidate) before(d candidate) bool {
 		cmp.Compare(c.score.ResponseID, d.score.ResponseID)) < 0
 }
 
-// place finds the episode and the timepoint of a score.
-func place(s record.Score, episodes map[episodeKey]record.Episode) (candidate, bool) {
+// slotOf finds the episode and the timepoint of a score.
+func slotOf(s record.Score, episodes map[episodeKey]record.Episode) (candidate, bool) {
 	if !s.HasUnits || s.ReportedBy != record.ByPatient {
 		return candidate{}, false
 	}

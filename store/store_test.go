@@ -137,7 +137,9 @@ func TestRoundTrip(t *testing.T) {
 		Programme: "back-pain", Instrument: "odi", Timepoint: "12m", AnsweredAt: received, AnsweredOn: record.NewDate(1931, 2, 3),
 		Precision: record.PrecisionDay, ReceivedAt: received, ReportedBy: record.ByProxy,
 		Codes: []int16{1, -32768, 5}, Ticks: [][]int16{{}, {1, 2}}, MissingReasons: []string{"", "blank", ""}, SuppliedScore: &supplied,
-	}}})
+	}, {
+		PatientID: id, ID: 9, Version: 7, AnsweredAt: received, ReceivedAt: received, // its scores were lost in a crash
+	}}, scores: []record.Score{{PatientID: id, ResponseID: 1<<63 + 5, Version: 7, AnsweredAt: received, ReceivedAt: received}}})
 	var got struct {
 		Patient, SourceID, Status, Precision, By, On, Codes, Ticks, Reasons string
 		ID                                                                  uint64
@@ -145,7 +147,8 @@ func TestRoundTrip(t *testing.T) {
 		Supplied, Predicted                                                 *float64
 	}
 	row := conn.QueryRow(ctx, `SELECT leftPad(lower(hex(patient_id)), 32, '0'), response_id, toString(status), source_id, toString(answered_precision),
-toString(reported_by), answered_at, toString(answered_on), toString(codes), toString(ticks), toString(missing_reasons), supplied_score, predicted FROM response`)
+toString(reported_by), answered_at, toString(answered_on), toString(codes), toString(ticks), toString(missing_reasons), supplied_score, predicted FROM response
+WHERE response_id != 9`)
 	if err := row.Scan(&got.Patient, &got.ID, &got.Status, &got.SourceID, &got.Precision, &got.By, &got.At, &got.On, &got.Codes,
 		&got.Ticks, &got.Reasons, &got.Supplied, &got.Predicted); err != nil {
 		t.Fatal(err)
@@ -163,12 +166,13 @@ toString(reported_by), answered_at, toString(answered_on), toString(codes), toSt
 		{Table: write.Responses, PatientID: id, ID: 1<<63 + 5, Version: 8},
 		{Table: write.Episodes, PatientID: id, ID: 1<<63 + 5, Version: 7},
 		{Table: write.Responses, PatientID: record.PatientID{1}, ID: 1<<63 + 5, Version: 7},
+		{Table: write.Responses, PatientID: id, ID: 9, Version: 7},
 	}
 	existing, err := s.Writer().Existing(ctx, keys)
-	if err != nil || !slices.Equal(existing, []bool{true, false, false, false}) {
+	if err != nil || !slices.Equal(existing, []bool{true, false, false, false, false}) {
 		t.Errorf("existing = %v, %v", existing, err)
 	}
-	holders, err := s.Writer().Holders(ctx, []uint64{1<<63 + 5, 9})
+	holders, err := s.Writer().Holders(ctx, []uint64{1<<63 + 5, 10})
 	if err != nil || len(holders) != 1 || len(holders[1<<63+5]) != 1 || holders[1<<63+5][0] != id {
 		t.Errorf("holders = %v, %v", holders, err)
 	}

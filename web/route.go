@@ -18,8 +18,9 @@ type Route struct {
 	Params  []Param
 	Body    *Body
 	Answers []Reply
-	// Handler is nil where the room registers the route itself and only its
-	// description is wanted here.
+	// Loose routes take query parameters that are not described here: those of
+	// somebody else's protocol.
+	Loose   bool
 	Handler http.Handler
 }
 
@@ -50,14 +51,18 @@ type Reply struct {
 // Schema is a JSON Schema.
 type Schema = map[string]any
 
-// Mount registers the routes; those that are not open pass identify. A query
-// parameter that a route does not describe is refused.
-func Mount(r *mux.Router, routes []Route, identify func(http.Handler) http.Handler) {
+// Router serves the routes; those that are not open pass identify. A query
+// parameter that a route does not describe, a path and a method that no route
+// has are answered with a problem.
+func Router(routes []Route, identify func(http.Handler) http.Handler) *mux.Router {
+	r := mux.NewRouter()
+	r.NotFoundHandler = refusal(http.StatusNotFound, "there is no such route; /openapi.json lists them all")
+	r.MethodNotAllowedHandler = refusal(http.StatusMethodNotAllowed, "the route does not take this method; /openapi.json lists them all")
 	for _, route := range routes {
-		if route.Handler == nil {
-			continue // described here, registered by the room itself
+		h := route.Handler
+		if !route.Loose {
+			h = refuseUnknown(route)
 		}
-		h := refuseUnknown(route)
 		if !route.Open {
 			h = identify(h)
 		}
@@ -67,6 +72,11 @@ func Mount(r *mux.Router, routes []Route, identify func(http.Handler) http.Handl
 		}
 		r.Handle(route.Path, h).Methods(methods...)
 	}
+	return r
+}
+
+func refusal(status int, detail string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, r, status, detail) })
 }
 
 // refuseUnknown answers 400 to a query parameter that the route does not know.

@@ -6,8 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/gorilla/mux"
 )
 
 func ok(body string) http.Handler {
@@ -22,8 +20,7 @@ func serve(t *testing.T, who Authenticator, target string) *httptest.ResponseRec
 		{Method: http.MethodGet, Path: "/open", Open: true, Handler: ok("open")},
 		{Method: http.MethodGet, Path: "/closed/{id}", Params: []Param{{Name: "by", In: "query"}}, Handler: ok("hello ")},
 	}
-	r := mux.NewRouter()
-	Mount(r, routes, Identify(who, "make the first key with: lumbar keys new"))
+	r := Router(routes, Identify(who, "make the first key with: lumbar keys new"))
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
 	return w

@@ -15,6 +15,15 @@ func NewSym(n int) Sym { return Sym{N: n, Data: make([]float64, n*(n+1)/2)} }
 // At returns cell (i,j).
 func (s Sym) At(i, j int) float64 { return s.Data[moments.Cell(i, j)] }
 
+// Row returns a copy of row i.
+func (s Sym) Row(i int) []float64 {
+	out := make([]float64, s.N)
+	for j := range out {
+		out[j] = s.At(i, j)
+	}
+	return out
+}
+
 // Set sets cells (i,j) and (j,i).
 func (s Sym) Set(i, j int, v float64) { s.Data[moments.Cell(i, j)] = v }
 

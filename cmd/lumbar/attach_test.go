@@ -87,7 +87,6 @@ func TestAttachedCommandsGetTheOwnersAnswers(t *testing.T) {
 	}
 	want := owners(h)
 	same("a command beside the owner", ask(0), want)
-	refused(t, in.run(t, "ask", "compare", "--covariates", "imd_quintile,imd_quintile"), 1, "shoe_size")
 	refused(t, in.run(t, "doctor"), 1, "stop the process that owns it first")
 	if err := h.Close(); err != nil {
 		t.Fatal(err)

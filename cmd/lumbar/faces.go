@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/lumbar-health/lumbar/dashboards"
@@ -27,28 +26,17 @@ func (h *house) handler(who web.Authenticator, advice string) (http.Handler, fun
 		return nil, nil, err
 	}
 	records := ihttp.NewRecords(h.pipeline, h.log)
-	identify := web.Identify(who, advice)
 	routes := append(api.New(h.desk, catalogue.New(h.programmes), h.log).Routes(), h.operations()...)
-	routes = append(routes, describeFaces()...)
+	routes = append(routes, records.Routes()...)
+	routes = append(routes, page.Routes()...)
+	routes = append(routes, grafana.Routes(h.desk, faces(h.programmes), h.log)...)
 	routes = append(routes, web.Route{
 		Method: http.MethodGet, Path: "/openapi.json", Summary: "This description", Open: true,
 		Answers: []web.Reply{{Status: http.StatusOK, Description: "OpenAPI 3.1", Types: []string{"application/json"}}},
 	})
 	routes[len(routes)-1].Handler = web.ServeDocument(func() web.Schema { return web.OpenAPI("Lumbar", codeVersion(), routes) })
-	r := mux.NewRouter()
-	r.NotFoundHandler = refusal(http.StatusNotFound, "there is no such route; /openapi.json lists them all")
-	r.MethodNotAllowedHandler = refusal(http.StatusMethodNotAllowed, "the route does not take this method; /openapi.json lists them all")
-	web.Mount(r, routes, identify)
-	closed := r.NewRoute().Subrouter()
-	closed.Use(identify)
-	records.Register(closed)
-	grafana.Register(closed, h.desk, faces(h.programmes), h.log)
-	page.Register(closed)
+	r := web.Router(routes, web.Identify(who, advice))
 	return r, func() error { page.Close(); return records.Close() }, nil
-}
-
-func refusal(status int, detail string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { web.WriteProblem(w, r, status, detail) })
 }
 
 // operations are the routes for those who run the product; they stand open and

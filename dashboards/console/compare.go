@@ -68,7 +68,7 @@ func (c *Console) compare(ctx context.Context, now chosen) (*compareSection, err
 // fill makes table and picture, intervention by intervention, each region by
 // region and then pooled.
 func (out *compareSection) fill(now chosen, rows []row) {
-	places := max(decimals(rows, "estimate"), decimals(rows, "lower"))
+	places := decimals(rows, "estimate", "lower", "upper")
 	lower := rows[0].text("direction") == lowerBetter
 	out.Better = "A difference above 0 favours the intervention named."
 	data := plot.ForestData{
@@ -86,7 +86,7 @@ func (out *compareSection) fill(now chosen, rows []row) {
 				if r.text("treated") != treated.Key || r.is("pooled") != pooled {
 					continue
 				}
-				line := compareRowOf(r, s.Label, places)
+				line := compareRowOf(r, s.Label, decimals([]row{r}, "estimate", "lower", "upper"))
 				out.Rows = append(out.Rows, line)
 				s.Rows = append(s.Rows, plot.ForestRow{
 					ID: treated.Key + "/" + line.Group, Label: line.Group, N: line.NTreated.Text + " / " + line.NControl.Text,

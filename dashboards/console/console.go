@@ -10,10 +10,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/lumbar-health/lumbar/dashboards"
 	"github.com/lumbar-health/lumbar/queries"
+	"github.com/lumbar-health/lumbar/web"
 )
 
 // Console serves the built-in page.
@@ -68,13 +67,33 @@ func london() *time.Location {
 	return zone
 }
 
-// Register mounts the page, the part of it that is fetched anew, its stream
-// and its static files.
-func (c *Console) Register(r *mux.Router) {
-	r.Handle("/", c.secured(c.page("page"))).Methods(http.MethodGet, http.MethodHead)
-	r.Handle("/answers", c.secured(c.page("answers"))).Methods(http.MethodGet, http.MethodHead)
-	r.Handle("/live", c.secured(http.HandlerFunc(c.live))).Methods(http.MethodGet)
-	r.Handle("/static/{name:.+}", c.secured(http.HandlerFunc(c.static))).Methods(http.MethodGet, http.MethodHead)
+// Routes are the page, the part of it that is fetched anew, its stream and its
+// static files.
+func (c *Console) Routes() []web.Route {
+	html := []string{"text/html"}
+	var params []web.Param
+	for _, name := range []string{"programme", "procedure", "instrument", "timepoint"} {
+		params = append(params, web.Param{Name: name, In: "query", Description: "what the page shows", Schema: web.Schema{"type": "string"}})
+	}
+	return []web.Route{
+		{
+			Method: http.MethodGet, Path: "/", Summary: "The built-in page", Params: params, Loose: true, Handler: c.secured(c.page("page")),
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "the page", Types: html}},
+		},
+		{
+			Method: http.MethodGet, Path: "/answers", Summary: "The answers of the page, without its frame", Params: params, Loose: true, Handler: c.secured(c.page("answers")),
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "part of a page", Types: html}},
+		},
+		{
+			Method: http.MethodGet, Path: "/live", Summary: "A stream that names the data version whenever it changes", Handler: c.secured(http.HandlerFunc(c.live)),
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "server-sent events", Types: []string{"text/event-stream"}}},
+		},
+		{
+			Method: http.MethodGet, Path: "/static/{name:.+}", Summary: "Style sheet, script and icon of the page", Handler: c.secured(http.HandlerFunc(c.static)),
+			Params:  []web.Param{{Name: "name", In: "path", Description: "the file", Schema: web.Schema{"type": "string"}}, {Name: "v", In: "query", Description: "its version", Schema: web.Schema{"type": "string"}}},
+			Answers: []web.Reply{{Status: http.StatusOK, Description: "the file"}},
+		},
+	}
 }
 
 // Close ends every open stream, so that a server can shut down without waiting

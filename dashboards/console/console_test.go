@@ -14,11 +14,10 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/gorilla/mux"
-
 	"github.com/lumbar-health/lumbar/dashboards"
 	"github.com/lumbar-health/lumbar/dashboards/internal/fixture"
 	"github.com/lumbar-health/lumbar/queries"
+	"github.com/lumbar-health/lumbar/web"
 )
 
 // serve starts the page over made-up answers and returns its address.
@@ -29,8 +28,7 @@ func serve(t *testing.T) (*fixture.Desk, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := mux.NewRouter()
-	c.Register(r)
+	r := web.Router(c.Routes(), everybody)
 	server := httptest.NewServer(r)
 	t.Cleanup(func() {
 		c.Close()
@@ -250,3 +248,6 @@ func TestNewRefusesNothingToShow(t *testing.T) {
 		t.Error("a programme without instruments is accepted")
 	}
 }
+
+// everybody is an identity middleware that lets everybody in.
+func everybody(next http.Handler) http.Handler { return next }

@@ -41,7 +41,7 @@ func (c *Console) funnel(ctx context.Context, now chosen) (*funnelSection, error
 		return &funnelSection{section: s}, nil
 	}
 	f := &funnelSection{section: s, Caption: "Providers: " + subject(now)}
-	places := max(decimals(rows, "value"), decimals(rows, "lower_95"))
+	places := decimals(rows, "value", "lower_95")
 	data := plot.FunnelData{
 		ID: "funnel", Title: "Case-mix adjusted gain by provider: " + subject(now),
 		XLabel: "Records with both questionnaires", YLabel: "Adjusted gain", TargetLabel: "Mean of all", Decimals: places,
@@ -52,7 +52,7 @@ func (c *Console) funnel(ctx context.Context, now chosen) (*funnelSection, error
 		if id == "" {
 			id = "not known"
 		}
-		f.Rows = append(f.Rows, funnelRowOf(r, id, places))
+		f.Rows = append(f.Rows, funnelRowOf(r, id, decimals([]row{r}, "value", "lower_95", "upper_95", "lower_998", "upper_998")))
 		data.Points = append(data.Points, plot.FunnelPoint{
 			ID: id, Label: id, N: r.number("n"), Value: r.number("value"), Target: r.number("target"), Standing: plot.Standing(r.text("outlier")),
 			Lower95: r.number("lower_95"), Upper95: r.number("upper_95"), Lower998: r.number("lower_998"), Upper998: r.number("upper_998"),

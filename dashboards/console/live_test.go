@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/lumbar-health/lumbar/dashboards/internal/fixture"
+	"github.com/lumbar-health/lumbar/web"
 )
 
 // stream starts a console whose feed looks and beats every millisecond, behind
@@ -26,8 +25,7 @@ func stream(t *testing.T) (*fixture.Desk, *Console, *bufio.Scanner) {
 		t.Fatal(err)
 	}
 	c.feed.every, c.feed.beat = time.Millisecond, 20*time.Millisecond
-	r := mux.NewRouter()
-	c.Register(r)
+	r := web.Router(c.Routes(), everybody)
 	server := httptest.NewUnstartedServer(r)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
 	server.Start()

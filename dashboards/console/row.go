@@ -105,17 +105,20 @@ func (r row) percent(column string) cell {
 	return cell{column, plot.Number(100*v, 0) + "%", strconv.FormatFloat(v, 'g', -1, 64)}
 }
 
-// decimals is how many a column needs, at least one and at most three: answers
-// come rounded to what may be shown.
-func decimals(rows []row, column string) int {
+// decimals is how many some columns of some rows need, at least one and at most
+// three: answers come rounded to what may be shown, small groups coarser, and no
+// more is shown than they have.
+func decimals(rows []row, columns ...string) int {
 	most := 1
 	for _, r := range rows {
-		v := r.number(column)
-		if math.IsNaN(v) {
-			continue
-		}
-		if _, fraction, ok := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), "."); ok {
-			most = max(most, len(fraction))
+		for _, column := range columns {
+			v := r.number(column)
+			if math.IsNaN(v) {
+				continue
+			}
+			if _, fraction, ok := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), "."); ok {
+				most = max(most, len(fraction))
+			}
 		}
 	}
 	return min(most, 3)

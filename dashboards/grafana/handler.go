@@ -5,9 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
-
-	"github.com/gorilla/mux"
 
 	"github.com/lumbar-health/lumbar/dashboards"
 	"github.com/lumbar-health/lumbar/queries"
@@ -27,25 +26,35 @@ type handler struct {
 	now func() time.Time
 }
 
-// Register mounts the Prometheus read protocol on the router. The programmes
-// are those that a query may name; the default one comes first.
-func Register(r *mux.Router, asker dashboards.Asker, programmes []dashboards.Programme, log *slog.Logger) {
+// Routes are the Prometheus read protocol. The programmes are those that a query
+// may name; the default one comes first.
+func Routes(asker dashboards.Asker, programmes []dashboards.Programme, log *slog.Logger) []web.Route {
 	h := &handler{evaluator{asker, defaultFirst(programmes)}, log, time.Now}
-	s := r.PathPrefix(BasePath).Subrouter()
-	for path, f := range map[string]answerFunc{
-		"/api/v1/query":               h.query,
-		"/api/v1/query_range":         h.queryRange,
-		"/api/v1/labels":              h.labelNames,
-		"/api/v1/label/{name}/values": h.labelValues,
-		"/api/v1/series":              h.series,
-		"/api/v1/metadata":            h.metadata,
-		"/api/v1/status/buildinfo":    h.buildInfo,
+	var routes []web.Route
+	for _, call := range []struct {
+		path, summary string
+		answer        answerFunc
+	}{
+		{"query", "Prometheus: a selector's samples", h.query},
+		{"query_range", "Prometheus: a selector's samples, one at the end", h.queryRange},
+		{"labels", "Prometheus: names of labels", h.labelNames},
+		{"label/{name}/values", "Prometheus: values of a label", h.labelValues},
+		{"series", "Prometheus: series of selectors", h.series},
+		{"metadata", "Prometheus: what metrics mean", h.metadata},
+		{"status/buildinfo", "Prometheus: the version of the server", h.buildInfo},
 	} {
-		s.Handle(path, h.answer(f)).Methods(http.MethodGet, http.MethodPost)
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			route := web.Route{
+				Method: method, Path: BasePath + "/api/v1/" + call.path, Summary: call.summary, Loose: true, Handler: h.answer(call.answer),
+				Answers: []web.Reply{{Status: http.StatusOK, Description: "as the Prometheus HTTP API", Types: []string{"application/json"}}},
+			}
+			if strings.Contains(call.path, "{name}") {
+				route.Params = []web.Param{{Name: "name", In: "path", Description: "the label", Schema: web.Schema{"type": "string"}}}
+			}
+			routes = append(routes, route)
+		}
 	}
-	s.PathPrefix("/").HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		web.WriteProblem(w, r, http.StatusNotFound, "this part of the Prometheus API is not offered: query, query_range, labels, label/<name>/values, series, metadata and status/buildinfo are")
-	})
+	return routes
 }
 
 func defaultFirst(programmes []dashboards.Programme) []dashboards.Programme {

@@ -2,7 +2,6 @@ package plot
 
 import (
 	"cmp"
-	"fmt"
 	"html"
 	"math"
 	"slices"
@@ -46,10 +45,6 @@ const (
 )
 
 // Funnel draws a funnel plot, one mark a point, with 95 % and 99.8 % limits.
-//
-// Limits are known at the groups' own sizes. Between two of them the squared
-// distance from the target is drawn linear in 1/n, which is exact for limits
-// of a mean, with over-dispersion or without: the curve adds no estimate.
 func Funnel(d FunnelData) string {
 	points := drawable(d)
 	c := &canvas{width: funnelWidth, height: funnelHeight}
@@ -72,7 +67,8 @@ func Funnel(d FunnelData) string {
 // the common target.
 type drawnPoint struct {
 	FunnelPoint
-	at float64
+	at    float64
+	round float64 // half of the last digit that its limits are given to
 }
 
 func drawable(d FunnelData) []drawnPoint {
@@ -81,7 +77,7 @@ func drawable(d FunnelData) []drawnPoint {
 		if !finite(p.N, p.Value) {
 			continue
 		}
-		q := drawnPoint{FunnelPoint: p, at: p.Value}
+		q := drawnPoint{FunnelPoint: p, at: p.Value, round: halfDigit(p.Lower95, p.Upper95, p.Lower998, p.Upper998)}
 		if finite(p.Target) {
 			shift := d.Target - p.Target
 			q.at += shift
@@ -121,55 +117,6 @@ func (c *canvas) funnelAxes(d FunnelData, points []drawnPoint) (x, y scale) {
 	c.raw(`<text class="label" transform="translate(18 %s) rotate(-90)" text-anchor="middle">%s</text>`,
 		num((y.start+y.end)/2), html.EscapeString(d.YLabel))
 	return x, y
-}
-
-// curve draws both sides of one pair of limits.
-func (c *canvas) curve(class string, points []drawnPoint, target float64, x, y scale,
-	limits func(drawnPoint) (low, high float64), stroke string,
-) {
-	for side := range 2 {
-		path := ""
-		var last *[2]float64 // size and distance from target of the limit before
-		for _, p := range points {
-			low, high := limits(p)
-			limit := []float64{low, high}[side]
-			if !finite(limit) || p.N <= 0 {
-				continue
-			}
-			here := [2]float64{p.N, limit - target}
-			switch {
-			case last == nil:
-				path = fmt.Sprintf("M%s %s", num(x.at(p.N)), num(y.at(limit)))
-			case last[0] == p.N:
-				continue
-			default:
-				for _, q := range between(*last, here) {
-					path += fmt.Sprintf("L%s %s", num(x.at(q[0])), num(y.at(target+q[1])))
-				}
-			}
-			last = &here
-		}
-		if path != "" {
-			c.raw(`<path class="%s" d="%s" %s/>`, class, path, stroke)
-		}
-	}
-}
-
-// between returns points of a limit's curve after a and up to b, each a size
-// and a signed distance from the target.
-func between(a, b [2]float64) [][2]float64 {
-	const steps = 12
-	if a[1]*b[1] <= 0 || b[0]/a[0] < 1.1 {
-		return [][2]float64{b}
-	}
-	out := make([][2]float64, 0, steps)
-	for i := 1; i < steps; i++ {
-		n := a[0] * math.Pow(b[0]/a[0], float64(i)/steps)
-		share := (1/a[0] - 1/n) / (1/a[0] - 1/b[0])
-		squared := a[1]*a[1] + share*(b[1]*b[1]-a[1]*a[1])
-		out = append(out, [2]float64{n, math.Copysign(math.Sqrt(squared), b[1])})
-	}
-	return append(out, b)
 }
 
 func (c *canvas) funnelMark(p drawnPoint, decimals int, x, y scale) {

@@ -129,19 +129,6 @@ func TestOneMarkForEachGroupThatIsKnown(t *testing.T) {
 	}
 }
 
-// TestCurveBetweenGroupsIsTheLimitItself: limits of a mean between two known
-// sizes lie where the formula puts them, with over-dispersion too.
-func TestCurveBetweenGroupsIsTheLimitItself(t *testing.T) {
-	for _, tau2 := range []float64{0, 7.9} {
-		limit := func(n float64) float64 { return 3.090232 * math.Sqrt(256/n+tau2) }
-		for _, p := range between([2]float64{36, -limit(36)}, [2]float64{400, -limit(400)}) {
-			if got, want := p[1], -limit(p[0]); math.Abs(got-want) > 1e-9 {
-				t.Errorf("tau2 %v: at n = %v limit is %v, want %v", tau2, p[0], got, want)
-			}
-		}
-	}
-}
-
 func TestNumber(t *testing.T) {
 	for _, c := range []struct {
 		value    float64

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/arrowfile"
 	"github.com/lumbar-health/lumbar/ingest/wire"
@@ -46,14 +44,6 @@ func NewRecords(p *ingest.Pipeline, log *slog.Logger) *Records {
 	return &Records{pipeline: p, batcher: p.NewBatcher(), log: log}
 }
 
-// Register puts the routes on a router.
-func (h *Records) Register(r *mux.Router) {
-	r.Handle("/v1/responses", h.handler(wire.KindResponse)).Methods(http.MethodPost)
-	r.Handle("/v1/episodes", h.handler(wire.KindEpisode)).Methods(http.MethodPost)
-	r.Handle("/v1/events", h.handler(wire.KindEvent)).Methods(http.MethodPost)
-	r.Handle("/v1/patients", h.handler(wire.KindPatient)).Methods(http.MethodPost)
-}
-
 // Close writes what was received and stops.
 func (h *Records) Close() error { return h.batcher.Close() }
 
@@ -77,10 +67,6 @@ type RowReply struct {
 
 func (h *Records) handler(kind wire.Kind) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.URL.RawQuery) > 0 {
-			web.WriteProblem(w, r, http.StatusBadRequest, "this route takes no parameters: remove them")
-			return
-		}
 		decoder, done, refused := h.open(w, r, kind)
 		if refused != nil {
 			web.WriteProblem(w, r, refused.status, refused.detail)

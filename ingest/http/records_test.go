@@ -16,10 +16,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/gorilla/mux"
 
 	"github.com/lumbar-health/lumbar/ingest"
 	ihttp "github.com/lumbar-health/lumbar/ingest/http"
+	"github.com/lumbar-health/lumbar/web"
 )
 
 const (
@@ -29,9 +29,8 @@ const (
 
 // serve mounts the record routes and returns their address.
 func (in *installation) serve() string {
-	r := mux.NewRouter()
 	h := ihttp.NewRecords(in.pipeline, quiet)
-	h.Register(r)
+	r := web.Router(h.Routes(), func(next http.Handler) http.Handler { return next })
 	s := httptest.NewServer(r)
 	in.t.Cleanup(func() {
 		s.Close()

@@ -50,22 +50,14 @@ func (s *Source) ancova(ctx context.Context, d *comparison, key []string, contro
 	for _, i := range x[1:] {
 		terms = append(terms, m.Terms[i])
 	}
-	meat, err := s.reader.Weighted(ctx, read.Weighted{
+	variance, err := s.reader.Weighted(ctx, read.Weighted{
 		Question: read.Question{
 			Selection: read.Selection{Programme: d.Programme.ID, Where: in(d.among([]string{control, treated}), d.By, key)},
 			Terms:     terms, Complete: d.complete,
 		},
-		Outcome: moments.Column(d.measure.FollowUp()), Beta: fit.Coef, Bread: fit.Inv.Data, Kind: read.HC3,
+		Outcome: moments.Column(d.measure.FollowUp()), Beta: fit.Coef, Bread: fit.Inv.Data, Along: fit.Inv.Row(armPlace), Kind: read.HC3,
 	})
-	if err != nil {
-		return disclosure.Sampling{}, err
-	}
-	covariance, err := fit.RobustFromMeat(meat, linear.HC3)
-	if err != nil {
-		return disclosure.Sampling{}, err
-	}
-	e, err := fit.Estimate(1, covariance, d.Level)
-	return disclosure.Sampling{Value: e.Value, StdErr: e.StdErr, N: m.N, DF: e.DF, Level: d.Level}, err
+	return disclosure.Sampling{Value: fit.Coef[armPlace], StdErr: math.Sqrt(variance), N: m.N, DF: float64(fit.DF()), Level: d.Level}, err
 }
 
 // Places of the terms once the arm has been put behind the intercept.

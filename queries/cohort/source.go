@@ -17,8 +17,9 @@ type Reader interface {
 	Count(ctx context.Context, s read.Selection) ([]read.Count, error)
 	// Moments returns the moments of the terms by group.
 	Moments(ctx context.Context, q read.Question) ([]read.Group, error)
-	// Weighted returns the middle of a sandwich estimator of one fitted model.
-	Weighted(ctx context.Context, w read.Weighted) ([]float64, error)
+	// Weighted returns the residual-weighted square of one direction of a fitted
+	// model: the sandwich variance of a coefficient.
+	Weighted(ctx context.Context, w read.Weighted) (float64, error)
 }
 
 // Source answers from one version of the data; what it has learnt of it (the

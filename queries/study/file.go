@@ -192,18 +192,15 @@ func (f *fileSource) ancova(context.Context) (fitted, error) {
 			return fitted{}, err
 		}
 	}
-	return treatmentOf(rows.Fit, cov)
+	at := rows.Place(treatedTerm)
+	return treatmentOf(rows.Fit, cov.At(at, at))
 }
 
 // treatmentOf reads the coefficient of treatment from a fit.
-func treatmentOf(fit *linear.Fit, cov linear.Sym) (fitted, error) {
-	at := fit.Place(treatedTerm)
-	if at < 0 {
-		return fitted{}, fmt.Errorf("study: the fit has lost its treatment")
-	}
+func treatmentOf(fit *linear.Fit, variance float64) (fitted, error) {
 	r2, _ := fit.RSquared()
 	return fitted{
-		estimate: fit.Coef[at], stdErr: math.Sqrt(cov.At(at, at)),
+		estimate: fit.Coef[fit.Place(treatedTerm)], stdErr: math.Sqrt(variance),
 		df: float64(fit.DF()), n: int64(fit.N), rSquared: r2,
 	}, nil
 }

@@ -20,7 +20,7 @@ type Reader interface {
 	Count(ctx context.Context, s read.Selection) ([]read.Count, error)
 	Levels(ctx context.Context, s read.Selection, column string) ([]string, error)
 	Moments(ctx context.Context, q read.Question) ([]read.Group, error)
-	Weighted(ctx context.Context, w read.Weighted) ([]float64, error)
+	Weighted(ctx context.Context, w read.Weighted) (float64, error)
 }
 
 // storeSource answers a protocol from moments of the outcome table.
@@ -232,33 +232,35 @@ func (s *storeSource) ancova(ctx context.Context) (fitted, error) {
 	if err != nil {
 		return fitted{}, err
 	}
-	cov := fit.Covariance()
+	at := fit.Place(treatedTerm)
+	variance := fit.Covariance().At(at, at)
 	if kind := s.protocol.Variance.Kind; kind != "model" {
-		if cov, err = s.robust(ctx, fit, kind); err != nil {
+		if variance, err = s.robust(ctx, fit, at, kind); err != nil {
 			return fitted{}, err
 		}
 	}
-	return treatmentOf(fit, cov)
+	return treatmentOf(fit, variance)
 }
 
-func (s *storeSource) robust(ctx context.Context, fit *linear.Fit, kind string) (linear.Sym, error) {
+// robust is the sandwich variance of the coefficient at a place.
+func (s *storeSource) robust(ctx context.Context, fit *linear.Fit, at int, kind string) (float64, error) {
 	hc, err := linear.ParseHC(kind)
 	if err != nil {
-		return linear.Sym{}, err
+		return 0, err
 	}
 	indicator := moments.Indicator(s.protocol.Treatment.Column, s.protocol.treated())
-	meat, err := s.reader.Weighted(ctx, read.Weighted{
+	variance, err := s.reader.Weighted(ctx, read.Weighted{
 		Question: read.Question{
 			Selection: s.selection(read.Or{s.arms_[0], s.arms_[1]}), Complete: s.columns,
 			Terms: append(slices.Clone(s.terms), indicator),
 		},
-		Outcome: moments.Column(s.protocol.Outcome.Column), Beta: fit.Coef, Bread: fit.Inv.Data,
+		Outcome: moments.Column(s.protocol.Outcome.Column), Beta: fit.Coef, Bread: fit.Inv.Data, Along: fit.Inv.Row(at),
 		Kind: map[linear.HCKind]read.HC{linear.HC0: read.HC0, linear.HC1: read.HC1, linear.HC2: read.HC2, linear.HC3: read.HC3}[hc],
 	})
-	if err != nil {
-		return linear.Sym{}, err
+	if hc == linear.HC1 {
+		variance *= linear.HC1.Weight(0, fit.N, fit.P)
 	}
-	return fit.RobustFromMeat(meat, hc)
+	return variance, err
 }
 
 func (s *storeSource) balance(context.Context) ([]difference, error) {

@@ -125,7 +125,7 @@ func isOwned(dir string) (bool, error) {
 	defer probe.Close()
 	held, err := probe.TryRLock()
 	if err != nil {
-		return false, fmt.Errorf("engine: look at the lock of %s: %w", dir, err)
+		return false, fmt.Errorf("engine: look at the lock of data directory %s: %w: set LUMBAR_DATA to a folder you can write", dir, err)
 	}
 	return !held, nil
 }

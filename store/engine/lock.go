@@ -76,7 +76,7 @@ func Acquire(dir, command string) (*Owner, error) {
 	if !held {
 		_ = lock.Close()
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("engine: lock data directory %s: %w", dir, err)
+			return nil, fmt.Errorf("engine: lock data directory %s: %w: set LUMBAR_DATA to a folder you can write", dir, err)
 		}
 		info, _ := readOwner(dir)
 		return nil, &OwnedError{Dir: dir, Owner: info}

@@ -38,16 +38,16 @@ func (s *statement) change(c *Change) (changeCounts, error) {
 	if b.kind == schema.Float {
 		kind, tolerance = "Float64", "1e-9"
 	}
-	gain := fmt.Sprintf("(%d * (follow_up - base))", int64(score.Direction))
+	gain := fmt.Sprintf("(%d * (_follow_up - _base))", int64(score.Direction))
 	defined, responds := responder(score, gain, b.kind == schema.Integer)
 	return changeCounts{
 		columns: []string{
-			"CAST(" + b.value + ", 'Nullable(" + kind + ")') AS base",
-			"CAST(" + f.value + ", 'Nullable(" + kind + ")') AS follow_up",
+			"CAST(" + b.value + ", 'Nullable(" + kind + ")') AS _base",
+			"CAST(" + f.value + ", 'Nullable(" + kind + ")') AS _follow_up",
 		},
 		counts: []string{
 			count(gain + " > " + tolerance), count("abs(" + gain + ") <= " + tolerance), count(gain + " < -" + tolerance),
-			count("(" + defined + ") AND (" + responds + ")"), count("follow_up IS NOT NULL AND (" + defined + ")"),
+			count("(" + defined + ") AND (" + responds + ")"), count("_follow_up IS NOT NULL AND (" + defined + ")"),
 		},
 	}, nil
 }
@@ -63,15 +63,15 @@ func responder(score *instruments.Score, gain string, whole bool) (defined, resp
 	if !whole {
 		threshold, floor, tolerance = inPoints(score), lowest(score.Floor), " + 1e-9"
 	}
-	defined = "base IS NOT NULL"
+	defined = "_base IS NOT NULL"
 	if rule.HasFloor {
-		defined += " AND base" + tolerance + " >= " + floor
+		defined += " AND _base" + tolerance + " >= " + floor
 	}
 	switch rule.Rule {
 	case "":
 		return "0", "0"
 	case instruments.RespondByPercent:
-		return defined + " AND base != 0", fmt.Sprintf("100 * %s%s >= %d * abs(base)", gain, tolerance, rule.Percent)
+		return defined + " AND _base != 0", fmt.Sprintf("100 * %s%s >= %d * abs(_base)", gain, tolerance, rule.Percent)
 	}
 	return defined, gain + tolerance + " >= " + threshold
 }

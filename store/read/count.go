@@ -22,7 +22,7 @@ func (r *Reader) Count(ctx context.Context, sel Selection) ([]Count, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := "SELECT " + g.texts + " AS keys, toInt64(sum(n)) AS n FROM (SELECT " + g.columns("1 AS n") + " " + source + ")" + g.by() + " ORDER BY keys" + settings
+	text := "SELECT " + g.texts + " AS keys, toInt64(sum(_one)) AS _n FROM (SELECT " + g.columns("1 AS _one") + " " + source + ")" + g.by() + " ORDER BY keys" + settings
 	var counts []Count
 	err = r.query(ctx, "count outcome", s, text, func(rows driver.Rows) error {
 		var c Count

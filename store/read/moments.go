@@ -70,13 +70,13 @@ func momentsText(d design, source string, g grouping, change changeCounts, sums 
 	values := make([]string, 0, 2*len(d.terms))
 	for i, t := range d.terms {
 		if t.unit > 0 {
-			values = append(values, t.units+" AS x"+strconv.Itoa(i))
+			values = append(values, t.units+" AS _x"+strconv.Itoa(i))
 		}
-		values = append(values, t.float+" AS f"+strconv.Itoa(i))
+		values = append(values, t.float+" AS _f"+strconv.Itoa(i))
 	}
 	values = append(values, change.columns...)
 	eligible := "SELECT " + g.aliases("toInt64(count()) AS eligible", "CAST([], 'Array(Int64)') AS counts", "CAST([], 'Array(Int64)') AS exact", "CAST([], 'Array(Float64)') AS float") +
-		" FROM (SELECT " + g.columns("1 AS one") + " " + source + ")" + g.by()
+		" FROM (SELECT " + g.columns("1 AS _one") + " " + source + ")" + g.by()
 	complete := "SELECT " + g.aliases("toInt64(0) AS eligible", "["+strings.Join(append([]string{"toInt64(count())"}, change.counts...), ", ")+"] AS counts",
 		array(sums.exact, "Int64")+" AS exact", array(sums.float, "Float64")+" AS float") +
 		" FROM (SELECT " + g.columns(values...) + " " + source + " AND " + d.complete + ")" + g.by()
@@ -110,12 +110,12 @@ func planSums(terms []term, rows int64) sumPlan {
 			}
 			cell := moments.Cell(i, j)
 			if a.unit == 0 || b.unit == 0 {
-				p.float, p.floatCells = append(p.float, fmt.Sprintf("sum(f%d * f%d)", i, j)), append(p.floatCells, cell)
+				p.float, p.floatCells = append(p.float, fmt.Sprintf("sum(_f%d * _f%d)", i, j)), append(p.floatCells, cell)
 				continue
 			}
-			product := fmt.Sprintf("x%d * x%d", i, j)
+			product := fmt.Sprintf("_x%d * _x%d", i, j)
 			if j == 0 {
-				product = fmt.Sprintf("x%d", i)
+				product = fmt.Sprintf("_x%d", i)
 			}
 			if a.bound*b.bound <= sumLimit/rows {
 				p.addExact("sum("+product+")", cell, false)

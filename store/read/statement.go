@@ -84,8 +84,11 @@ func (s *statement) source(sel Selection) (string, error) {
 const settings = " SETTINGS do_not_merge_across_partitions_select_final = 1, enable_shared_storage_snapshot_in_query = 1"
 
 // grouping is the keys of a selection's groups.
+//
+// Every alias of ours starts with an underscore, as no column can: an alias
+// that hid a column would change what a condition means.
 type grouping struct {
-	keys  []string // expressions over a row, aliased k0, k1, …
+	keys  []string // expressions over a row, aliased _k0, _k1, …
 	texts string   // an array of the keys as text, over the aliases
 	names string   // the aliases
 }
@@ -101,7 +104,7 @@ func (s *statement) grouping(by []string) (grouping, error) {
 		if f.key == "" {
 			return g, fmt.Errorf("store: cannot group by %s, which is a measurement: group by a dimension or a category", name)
 		}
-		alias := "k" + strconv.Itoa(i)
+		alias := "_k" + strconv.Itoa(i)
 		g.keys = append(g.keys, f.key+" AS "+alias)
 		texts = append(texts, fmt.Sprintf(f.keyText, alias))
 		names = append(names, alias)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -23,41 +24,39 @@ const (
 	HC3
 )
 
-// Weighted asks for the middle of a sandwich estimator of a fitted linear model:
+// Weighted asks for the residual-weighted square of one direction of a fitted
+// linear model:
 //
-//	Σ w·xᵢ·xⱼ,   w = e²/(1−h)ᵏ,   e = y − x'β,   h = x'Mx
+//	Σ w·(a'x)²,   w = e²/(1−h)ᵏ,   e = y − x'β,   h = x'Mx
 //
-// with k = 0 for HC0 and HC1, 1 for HC2 and 2 for HC3. The design x is the
-// question's terms with the intercept in front; the rows are those that are
-// complete in the terms, in Complete and in Outcome. By must be empty.
+// with k = 0 for HC0 and HC1, 1 for HC2 and 2 for HC3. With a a row of M it is
+// the sandwich variance of that coefficient. The design x is the question's
+// terms with the intercept in front; the rows are those that are complete in
+// the terms, in Complete and in Outcome. By must be empty.
 type Weighted struct {
 	Question
 	Outcome moments.Term // y
 	Beta    []float64    // one for each term, the intercept first
 	Bread   []float64    // M = (X'X)⁻¹, packed as moments.Cell; unused by HC0 and HC1
+	Along   []float64    // a, one for each term
 	Kind    HC
 }
 
-// Weighted returns Σ w·xᵢ·xⱼ in points, packed as moments.Cell. The sums are
-// of Float64s: two runs agree to about 1e-12, not to the bit. A row of leverage
-// 1 has no HC2 or HC3 weight and is an error.
-func (r *Reader) Weighted(ctx context.Context, w Weighted) ([]float64, error) {
+// Weighted returns Σ w·(a'x)² in points. The sum is of Float64s: two runs agree
+// to about 1e-12, not to the bit. A row of leverage 1 has no HC2 or HC3 weight
+// and is an error.
+func (r *Reader) Weighted(ctx context.Context, w Weighted) (float64, error) {
 	s := newStatement(r.catalogue)
 	text, err := s.weighted(w)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	var sums []float64
-	err = r.query(ctx, "weighted moments of outcome", s, text, func(rows driver.Rows) error { return rows.Scan(&sums) })
-	if err != nil {
-		return nil, err
+	var sum float64
+	err = r.query(ctx, "weighted moments of outcome", s, text, func(rows driver.Rows) error { return rows.Scan(&sum) })
+	if err == nil && (math.IsNaN(sum) || math.IsInf(sum, 0)) {
+		err = fmt.Errorf("store: weighted moments of outcome: a row has leverage 1, which leaves no %v weight: drop the term that only it has", w.Kind)
 	}
-	for _, v := range sums {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("store: weighted moments of outcome: a row has leverage 1, which leaves no %v weight: drop the term that only it has", w.Kind)
-		}
-	}
-	return sums, nil
+	return sum, err
 }
 
 // String returns HC0 to HC3.
@@ -76,11 +75,6 @@ func (s *statement) weighted(w Weighted) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := len(d.terms)
-	k := map[HC]int{HC0: 0, HC1: 0, HC2: 1, HC3: 2}[w.Kind]
-	if len(w.Beta) != p || k > 0 && len(w.Bread) != p*(p+1)/2 || w.Kind < HC0 || w.Kind > HC3 {
-		return "", fmt.Errorf("store: weighted moments: %s of %d terms with %d coefficients and %d cells of the inverse", w.Kind, p, len(w.Beta), len(w.Bread))
-	}
 	complete, err := s.complete(needed)
 	if err != nil {
 		return "", err
@@ -89,51 +83,79 @@ func (s *statement) weighted(w Weighted) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	weight, err := s.weight(w, p, k)
+	weight, err := w.weight(len(d.terms))
 	if err != nil {
 		return "", err
 	}
-	row := y.float + " AS y"
+	row := y.float + " AS _y"
 	for i, t := range d.terms {
-		row += ", " + t.float + " AS f" + strconv.Itoa(i)
+		row += ", " + t.float + " AS _f" + strconv.Itoa(i)
 	}
-	var sums []string
-	for i := range p {
-		for j := range i + 1 {
-			sums = append(sums, fmt.Sprintf("sum(w * f%d * f%d)", i, j))
-		}
-	}
-	return "SELECT " + array(sums, "Float64") + " FROM (SELECT *, " + weight + " AS w FROM (SELECT " + row + " " + source +
-		" AND " + d.complete + " AND " + complete + "))" + settings, nil
+	return "SELECT sum(" + weight + " * pow(" + combination(w.Along, 0) + ", 2)) FROM (SELECT " + row + " " + source +
+		" AND " + d.complete + " AND " + complete + ")" + settings, nil
 }
 
-// weight writes e²/(1−h)ᵏ over f0 … and y.
-func (s *statement) weight(w Weighted, p, k int) (string, error) {
-	beta, err := s.numbers(w.Beta)
-	if err != nil {
-		return "", err
+// weight writes e²/(1−h)ᵏ over _f0 … and _y. The leverage is a sum of squares,
+// h = |L'x|² with M = LL', which needs half the products of x'Mx.
+func (w Weighted) weight(p int) (string, error) {
+	k := map[HC]int{HC0: 0, HC1: 0, HC2: 1, HC3: 2}[w.Kind]
+	if len(w.Beta) != p || len(w.Along) != p || k > 0 && len(w.Bread) != p*(p+1)/2 || w.Kind < HC0 || w.Kind > HC3 {
+		return "", fmt.Errorf("store: weighted moments: %s of %d terms with %d coefficients, %d of a direction and %d cells of the inverse",
+			w.Kind, p, len(w.Beta), len(w.Along), len(w.Bread))
 	}
-	fitted := "0"
-	for i := range p {
-		fitted += fmt.Sprintf(" + %s[%d] * f%d", beta, i+1, i)
+	for _, v := range append(append([]float64{}, w.Beta...), w.Along...) {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return "", fmt.Errorf("store: weighted moments: a constant is not finite")
+		}
 	}
-	squared := "pow(y - (" + fitted + "), 2)"
+	squared := "pow(_y - (" + combination(w.Beta, 0) + "), 2)"
 	if k == 0 {
 		return squared, nil
 	}
-	bread, err := s.numbers(w.Bread)
+	l, err := cholesky(w.Bread, p)
 	if err != nil {
 		return "", err
 	}
-	leverage := "0"
+	squares := make([]string, p)
+	for j := range p {
+		column := make([]float64, 0, p-j)
+		for i := j; i < p; i++ {
+			column = append(column, l[moments.Cell(i, j)])
+		}
+		squares[j] = "pow(" + combination(column, j) + ", 2)"
+	}
+	return fmt.Sprintf("%s / pow(1 - (%s), %d)", squared, strings.Join(squares, " + "), k), nil
+}
+
+// combination writes Σ cᵢ·_f(first+i). The constants are numbers that Go has
+// computed, never a caller's text, so they stand in the statement itself: as
+// bound arrays they made its analysis take longer than its run.
+func combination(c []float64, first int) string {
+	parts := make([]string, len(c))
+	for i, v := range c {
+		parts[i] = "(" + strconv.FormatFloat(v, 'g', -1, 64) + ") * _f" + strconv.Itoa(first+i)
+	}
+	return strings.Join(parts, " + ")
+}
+
+// cholesky returns the lower triangle L of M = LL', packed as moments.Cell.
+func cholesky(m []float64, p int) ([]float64, error) {
+	l := make([]float64, len(m))
 	for i := range p {
 		for j := range i + 1 {
-			factor := "2 * "
-			if i == j {
-				factor = ""
+			sum := m[moments.Cell(i, j)]
+			for k := range j {
+				sum -= l[moments.Cell(i, k)] * l[moments.Cell(j, k)]
 			}
-			leverage += fmt.Sprintf(" + %s%s[%d] * f%d * f%d", factor, bread, moments.Cell(i, j)+1, i, j)
+			if i != j {
+				l[moments.Cell(i, j)] = sum / l[moments.Cell(j, j)]
+				continue
+			}
+			if !(sum > 0) || math.IsInf(sum, 0) {
+				return nil, fmt.Errorf("store: weighted moments: the inverse of the design's products is not positive definite")
+			}
+			l[moments.Cell(i, i)] = math.Sqrt(sum)
 		}
 	}
-	return fmt.Sprintf("%s / pow(1 - (%s), %d)", squared, leverage, k), nil
+	return l, nil
 }

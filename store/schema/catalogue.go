@@ -64,8 +64,17 @@ func NewCatalogue(programmes []*programme.Programme) (*Catalogue, error) {
 	return c, nil
 }
 
+// reserved are columns of episode and outcome that no programme may declare.
+var reserved = []string{
+	"patient_id", "episode_id", "version", "live", "status", "source", "source_id", "first_contact_on", "treatment_start",
+	"discharged_on", "prior_episode_id", "imd_version", "received_at", "earliest", "imd_quintile", "month", "year",
+}
+
 func (c *Catalogue) addCovariates(p *programme.Programme) error {
 	for _, v := range p.Covariates {
+		if c.taken(v.Name) {
+			return fmt.Errorf("schema: programme %s: the name of covariate %s is taken: choose another", p.ID, v.Name)
+		}
 		col := Column{Name: v.Name, Type: typeText, Kind: Text, Zero: true}
 		if v.Kind == programme.Integer {
 			bound := max(int64(v.Max), -int64(v.Min))
@@ -82,6 +91,13 @@ func (c *Catalogue) addCovariates(p *programme.Programme) error {
 	return nil
 }
 
+// taken says whether a name means something else than a covariate.
+func (c *Catalogue) taken(name string) bool {
+	_, known := c.byName[name]
+	covariate := slices.ContainsFunc(c.covariates, func(o Column) bool { return o.Name == name })
+	return known && !covariate || slices.Contains(reserved, name)
+}
+
 func (c *Catalogue) addProgramme(p *programme.Programme) error {
 	if !names.MatchString(p.ID) {
 		return fmt.Errorf("schema: programme %q: a name is letters, digits, _ . and -", p.ID)
@@ -92,10 +108,6 @@ func (c *Catalogue) addProgramme(p *programme.Programme) error {
 	}
 	for _, id := range p.Instruments {
 		for _, s := range instruments.ScoresOf(id) {
-			known := slices.ContainsFunc(out.Scores, func(o ScoreColumn) bool { return o.Column == s.Column() })
-			if known {
-				continue // EQ VAS is an instrument and a part of another
-			}
 			out.Scores = append(out.Scores, ScoreColumn{
 				Column: s.Column(), Name: s.Name, Algorithm: s.Algorithm, ValueSet: s.ValueSet, Float: s.Unit <= 0,
 			})

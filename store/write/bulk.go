@@ -12,6 +12,7 @@ import (
 // batch that Write took is stored for certain only after Commit.
 type Bulk struct {
 	w       *Writer
+	ctx     context.Context // of the whole import: the streams outlive a Write
 	number  uint64
 	rows    int64
 	written bool
@@ -27,7 +28,7 @@ type Bulk struct {
 var errBulkDone = errors.New("store: this bulk is already committed or closed: start another")
 
 // Bulk starts a large import, whose rows become visible in outcome at Commit.
-// Batches may be written beside it.
+// Batches may be written beside it. The import ends when ctx does.
 func (w *Writer) Bulk(ctx context.Context) (*Bulk, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -35,7 +36,7 @@ func (w *Writer) Bulk(ctx context.Context) (*Bulk, error) {
 		return nil, err
 	}
 	w.number++
-	return &Bulk{w: w, number: w.number, streams: map[Table]*stream{}}, nil
+	return &Bulk{w: w, ctx: ctx, number: w.number, streams: map[Table]*stream{}}, nil
 }
 
 // Write takes the batch's facts. After an error the bulk is lost and takes no
@@ -59,7 +60,7 @@ func (b *Bulk) Write(ctx context.Context, batch Batch) error {
 		if p.record == nil || p.record.NumRows() == 0 {
 			continue
 		}
-		if err := b.send(ctx, p); err != nil {
+		if err := b.send(p); err != nil {
 			b.failed = err
 			return err
 		}
@@ -68,11 +69,11 @@ func (b *Bulk) Write(ctx context.Context, batch Batch) error {
 }
 
 // send puts the record into its table's stream, which the first one opens.
-func (b *Bulk) send(ctx context.Context, p part) error {
+func (b *Bulk) send(p part) error {
 	s := b.streams[p.table]
 	if s == nil {
 		var err error
-		if s, err = b.w.openStream(ctx, p.table, p.record.Schema(), fmt.Sprintf("%d/%s", b.number, p.table), bulkSettings); err != nil {
+		if s, err = b.w.openStream(b.ctx, p.table, p.record.Schema(), fmt.Sprintf("%d/%s", b.number, p.table), bulkSettings); err != nil {
 			return err
 		}
 		b.streams[p.table] = s

@@ -4,21 +4,22 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
 const (
-	// chunk is how many listed patients one statement derives.
-	chunk = 20_000
+	// chunk is how many listed patients one statement derives, and largeChunk
+	// where they are so many that each statement reads most of the facts.
+	chunk      = 20_000
+	largeChunk = 60_000
 	// sliceRows is about how many facts a slice of a rebuild holds.
 	sliceRows = 1_000_000
 	maxSlices = 256
-	// fewPatients are derived by name whatever the size of the database.
-	fewPatients = 1_000
 )
 
-// derive brings the outcome of the touched patients up to date: by name where
-// they are less than 2 % of the episodes, else all patients slice by slice.
+// derive brings the outcome of the touched patients up to date: by name, or all
+// patients slice by slice where the touched ones are nearly all.
 func (w *Writer) derive(ctx context.Context, t *touched) error {
 	t.compact()
 	var episodes, derived uint64
@@ -27,17 +28,19 @@ func (w *Writer) derive(ctx context.Context, t *touched) error {
 		return fmt.Errorf("store: count episode and outcome: %w", err)
 	}
 	moved := t.moved && derived > 0
-	if n := len(t.patients); t.all || n > fewPatients && uint64(n)*50 > episodes {
+	size := uint64(chunk)
+	if touched := uint64(len(t.patients)); t.all || touched > chunk && touched*10 > episodes*9 {
 		return w.deriveAll(ctx, outcome, moved)
+	} else if touched*50 > episodes {
+		size = largeChunk
 	}
 	var scopes []scope
-	for rest := t.patients; len(rest) > 0; {
-		n := min(chunk, len(rest))
-		s, err := scopeOf(rest[:n])
+	for patients := range slices.Chunk(t.patients, int(size)) {
+		s, err := scopeOf(patients)
 		if err != nil {
 			return err
 		}
-		scopes, rest = append(scopes, s), rest[n:]
+		scopes = append(scopes, s)
 	}
 	return w.deriveScopes(ctx, outcome, scopes, moved)
 }

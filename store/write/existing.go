@@ -64,9 +64,14 @@ func (w *Writer) stored(ctx context.Context, table Table, keys []Key, at []int) 
 			return nil, wrap(err)
 		}
 	}
-	rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithExternalTable(asked)),
-		"SELECT DISTINCT reinterpret(patient_id, 'FixedString(16)'), "+id+", version FROM "+string(table)+
-			" WHERE (patient_id, "+id+", version) IN (SELECT reinterpretAsUInt128(patient), id, version FROM asked)")
+	const these = " WHERE (patient_id, %s, version) IN (SELECT reinterpretAsUInt128(patient), id, version FROM asked)"
+	statement := "SELECT DISTINCT reinterpret(patient_id, 'FixedString(16)'), " + id + ", version FROM " + string(table) + fmt.Sprintf(these, id)
+	if table == Responses {
+		// Each version of a response has scores, stored after it. Where a crash
+		// came between the two, a retry must bring both.
+		statement += " AND (patient_id, response_id, version) IN (SELECT patient_id, response_id, version FROM score" + fmt.Sprintf(these, id) + ")"
+	}
+	rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithExternalTable(asked)), statement)
 	if err != nil {
 		return nil, wrap(err)
 	}

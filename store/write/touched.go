@@ -22,10 +22,10 @@ func (t *touched) add(b Batch) {
 		return
 	}
 	t.patients = append(t.patients, b.Touched...)
-	if len(t.patients) > 2*listed {
-		t.compact()
+	if len(t.patients) <= 2*listed {
+		return
 	}
-	if len(t.patients) > listed {
+	if t.compact(); len(t.patients) > listed {
 		t.all, t.patients = true, nil
 	}
 }

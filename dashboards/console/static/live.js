@@ -12,7 +12,7 @@
     return
   }
 
-  const quiet = 2000 // milliseconds between two fetches
+  const quiet = 2000 // least milliseconds between two fetches
   let shown = live.dataset.version
   let newest = shown
   let paused = false
@@ -50,6 +50,7 @@
     }
     busy = true
     const asked = newest
+    const begun = Date.now()
     fetch(live.dataset.answers, { credentials: 'same-origin' }).then(function (response) {
       if (!response.ok) {
         throw new Error(String(response.status))
@@ -69,7 +70,7 @@
       waiting = setTimeout(function () {
         waiting = null
         refresh()
-      }, quiet)
+      }, Math.max(quiet, 3 * (Date.now() - begun))) // a slow server is asked less often
     })
   }
 
