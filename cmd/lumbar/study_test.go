@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -241,13 +242,13 @@ methods: [crude, ancova]
 			t.Errorf("study: the crude difference of %s holds its effect %v: %v", e.Intervention, e.Effect, s.estimate(t, "crude"))
 		}
 	}
-	found := 0
-	for _, r := range in.ask(t, "compare", "--instrument", "odi", "--method", "ancova", "--by", "region", "--undisclosed").Rows {
-		t.Log(r)
-		found++
-	}
-	if found == 0 {
-		t.Error("compare has no rows")
+	effect, _ := truth.Effect("cppp")
+	for method, finds := range map[string]bool{"ancova": true, "welch": false} {
+		a := in.ask(t, "compare", "--instrument", "odi", "--method", method, "--by", "region", "--interventions", "core_therapy,cppp", "--undisclosed")
+		pooled := a.Rows[slices.IndexFunc(a.Rows, func(r row) bool { return r["pooled"] == true })]
+		if pooled.holds(t, effect.Effect) != finds {
+			t.Errorf("compare by %s: the effect is %v, the pooled interval %v to %v", method, effect.Effect, pooled["lower"], pooled["upper"])
+		}
 	}
 }
 

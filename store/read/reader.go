@@ -17,6 +17,7 @@ type Reader struct {
 	catalogue *schema.Catalogue
 	rowsRead  atomic.Int64
 	counter   prometheus.Counter
+	seconds   *prometheus.HistogramVec
 }
 
 // New returns a reader of the catalogue's columns. The registerer may be nil.
@@ -25,11 +26,18 @@ func New(conn driver.Conn, catalogue *schema.Catalogue, registerer prometheus.Re
 		Name: "lumbar_store_rows_read_total",
 		Help: "Rows that the engine returned to readers: groups and cells, never people.",
 	})}
+	r.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "lumbar_store_query_seconds",
+		Help:    "How long the engine takes for a reader's query, by what it asks.",
+		Buckets: prometheus.ExponentialBuckets(0.002, 2, 14),
+	}, []string{"query"})
 	if registerer == nil {
 		return r, nil
 	}
-	if err := registerer.Register(r.counter); err != nil {
-		return nil, fmt.Errorf("store: register metrics: %w", err)
+	for _, c := range []prometheus.Collector{r.counter, r.seconds} {
+		if err := registerer.Register(c); err != nil {
+			return nil, fmt.Errorf("store: register metrics: %w", err)
+		}
 	}
 	return r, nil
 }
@@ -50,6 +58,7 @@ func (r *Reader) DataVersion(ctx context.Context) (uint64, error) {
 // query runs a statement and hands each of its rows to each. The name says in
 // an error which table and question failed.
 func (r *Reader) query(ctx context.Context, name string, s *statement, text string, each func(driver.Rows) error) error {
+	defer prometheus.NewTimer(r.seconds.WithLabelValues(name)).ObserveDuration()
 	rows, err := r.conn.Query(s.context(ctx), text)
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", name, err)
