@@ -201,6 +201,7 @@ func TestMomentsEqualGo(t *testing.T) {
 	random := rand.New(rand.NewPCG(6, 6))
 	for round := range 12 {
 		q := read.Question{
+			Eligible:  true,
 			Selection: read.Selection{Programme: "back-pain", By: [][]string{nil, {"region"}, {"provider", "year"}}[round%3]},
 			Terms:     questionTerms(), Complete: []string{"bmi", "region"}, Change: &read.Change{Baseline: "odi_baseline", FollowUp: "odi_12m"},
 		}

@@ -98,7 +98,7 @@ func TestServeAndDemoStop(t *testing.T) {
 	}
 
 	at = demo.address(t)
-	if got := sent(t, http.MethodGet, at+"/", nil, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), "<svg") {
+	if got := sent(t, http.MethodGet, at+"/", nil, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), "Back pain pathway") {
 		t.Errorf("demo's page: %d %.300s", got.status, got.body)
 	}
 	if got := sent(t, http.MethodGet, at+"/v1/outcomes?by=region", nil, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), `"region":"ZR1"`) {

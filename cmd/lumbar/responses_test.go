@@ -148,10 +148,7 @@ func TestResponsesOverHTTP(t *testing.T) {
 		sent(t, http.MethodPost, responses, c.body, c.media).isProblem(t, what, c.status)
 	}
 	in.holdsODI(t, people-1, 60, 40)
-	if err := h.Close(); err != nil {
-		t.Fatal(err)
-	}
-	in.sound(t)
+	h.sound(t)
 }
 
 // holdsODI holds what is known of the ODI at 12 months at the provider.

@@ -62,6 +62,14 @@ func (in installation) imported(t *testing.T, code int, args ...string) importRe
 }
 
 // sound holds that outcome equals a rebuild from the facts, cell by cell.
+func (h *house) sound(t *testing.T) {
+	t.Helper()
+	if n, err := h.store.Writer().RebuildCheck(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d rows of outcome differ from a rebuild, %v", n, err)
+	}
+}
+
+// sound holds the same by lumbar doctor.
 func (in installation) sound(t *testing.T) {
 	t.Helper()
 	r := in.run(t, "doctor", "--rebuild-check", "--json")

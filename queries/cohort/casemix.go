@@ -91,33 +91,47 @@ type knowledge struct {
 	levels []string // of a category, those that occur, in order; the first is the reference
 }
 
+// known is what is known of a column. The columns of the programme's own model
+// are read together, any other by itself.
 func (s *Source) known(ctx context.Context, p *programme.Programme, column string, factor bool) (knowledge, error) {
-	key := fmt.Sprintf("known\x1f%s\x1f%s\x1f%v", p.ID, column, factor)
-	return learn(s, key, func() (knowledge, error) {
-		total, err := s.count(ctx, p, nil)
-		if err != nil || total == 0 {
-			return knowledge{}, err
+	columns := caseMixColumns(p)
+	if !slices.Contains(columns, column) {
+		columns = []string{column}
+	}
+	all, err := learn(s, fmt.Sprintf("known\x1f%s\x1f%s", p.ID, strings.Join(columns, ",")), func() (map[string]knowledge, error) {
+		n, known, err := s.reader.Coverage(ctx, read.Selection{Programme: p.ID}, columns)
+		out := map[string]knowledge{}
+		for i, c := range known {
+			k := knowledge{levels: order(p, columns[i], c.Levels)}
+			if n > 0 {
+				k.share = float64(c.Present) / float64(n)
+			}
+			out[columns[i]] = k
 		}
-		if !factor {
-			n, err := s.count(ctx, p, read.Present{Column: column})
-			return knowledge{share: float64(n) / float64(total)}, err
-		}
-		counts, err := s.reader.Count(ctx, read.Selection{Programme: p.ID, By: []string{column}, Where: read.Present{Column: column}})
+		return out, err
+	})
+	k := all[column]
+	if !factor {
+		k.levels = nil
+	}
+	return k, err
+}
+
+// caseMixColumns are the columns of the programme's own model but for baseline.
+func caseMixColumns(p *programme.Programme) []string {
+	var out []string
+	for _, term := range p.CaseMix {
+		f, err := design.Parse("~ " + term)
 		if err != nil {
-			return knowledge{}, err
+			continue // the programme's checks have refused it
 		}
-		k := knowledge{levels: []string{}}
-		var n int64
-		for _, c := range counts {
-			if c.Key[0] != "" {
-				k.levels = append(k.levels, c.Key[0])
-				n += c.N
+		for _, c := range f.Columns() {
+			if c != programme.Baseline && !slices.Contains(out, c) {
+				out = append(out, c)
 			}
 		}
-		k.levels = order(p, column, k.levels)
-		k.share = float64(n) / float64(total)
-		return k, nil
-	})
+	}
+	return out
 }
 
 // order puts levels in the order that the programme declares, else by name.
@@ -127,18 +141,6 @@ func order(p *programme.Programme, column string, levels []string) []string {
 		slices.SortStableFunc(levels, func(a, b string) int { return slices.Index(c.Levels, a) - slices.Index(c.Levels, b) })
 	}
 	return levels
-}
-
-func (s *Source) count(ctx context.Context, p *programme.Programme, where read.Predicate) (int64, error) {
-	counts, err := s.reader.Count(ctx, read.Selection{Programme: p.ID, Where: where})
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	for _, c := range counts {
-		n += c.N
-	}
-	return n, nil
 }
 
 // leftOut is the note on columns and terms that are not in the model.

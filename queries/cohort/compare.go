@@ -94,6 +94,7 @@ func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*
 	}
 	by := union(r.By, dimIntervention)
 	found, err := s.reader.Moments(ctx, read.Question{
+		Eligible:  true,
 		Selection: read.Selection{Programme: r.Programme.ID, Where: d.among(r.Interventions), By: by},
 		Terms:     d.terms, Complete: d.complete,
 	})

@@ -3,6 +3,7 @@ package cohort
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -57,6 +58,9 @@ func (s *Source) ancova(ctx context.Context, d *comparison, key []string, contro
 		},
 		Outcome: moments.Column(d.measure.FollowUp()), Beta: fit.Coef, Bread: fit.Inv.Data, Along: fit.Inv.Row(armPlace), Kind: read.HC3,
 	})
+	if err == nil && !(variance > 0) {
+		err = fmt.Errorf("cohort: the model leaves no residuals: %w", analytics.ErrZeroVariance)
+	}
 	return disclosure.Sampling{Value: fit.Coef[armPlace], StdErr: math.Sqrt(variance), N: m.N, DF: float64(fit.DF()), Level: d.Level}, err
 }
 

@@ -41,6 +41,7 @@ func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *referenc
 		by = union(by, dimProvider)
 	}
 	found, err := s.reader.Moments(ctx, read.Question{
+		Eligible:  true,
 		Selection: read.Selection{Programme: r.Programme.ID, Where: inYear(eligible(r.Programme, m), r.Year), By: by},
 		Terms:     ref.terms, Complete: ref.complete,
 		Change: &read.Change{Baseline: m.Baseline(), FollowUp: m.FollowUp()},

@@ -15,6 +15,8 @@ import (
 type Reader interface {
 	// Count returns the number of episodes of each group.
 	Count(ctx context.Context, s read.Selection) ([]read.Count, error)
+	// Coverage returns how much is known of columns.
+	Coverage(ctx context.Context, s read.Selection, columns []string) (n int64, known []read.Coverage, err error)
 	// Moments returns the moments of the terms by group.
 	Moments(ctx context.Context, q read.Question) ([]read.Group, error)
 	// Weighted returns the residual-weighted square of one direction of a fitted

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
@@ -198,6 +199,9 @@ func (f *fileSource) ancova(context.Context) (fitted, error) {
 
 // treatmentOf reads the coefficient of treatment from a fit.
 func treatmentOf(fit *linear.Fit, variance float64) (fitted, error) {
+	if !(variance > 0) {
+		return fitted{}, fmt.Errorf("study: the model leaves no residuals: %w", analytics.ErrZeroVariance)
+	}
 	r2, _ := fit.RSquared()
 	return fitted{
 		estimate: fit.Coef[fit.Place(treatedTerm)], stdErr: math.Sqrt(variance),

@@ -29,7 +29,7 @@ func (r *Reader) Moments(ctx context.Context, q Question) ([]Group, error) {
 		return nil, err
 	}
 	for _, g := range groups {
-		if g.Eligible > maxRows {
+		if max(g.Eligible, g.Moments.N) > maxRows {
 			return r.moments(ctx, q, 1<<halfBits)
 		}
 	}
@@ -56,7 +56,7 @@ func (r *Reader) moments(ctx context.Context, q Question, rows int64) ([]Group, 
 	}
 	sums := planSums(d.terms, rows)
 	var groups []Group
-	err = r.query(ctx, "moments of outcome", s, momentsText(d, source, g, change, sums), func(rows driver.Rows) error {
+	err = r.query(ctx, "moments of outcome", s, momentsText(d, source, g, change, sums, q.Eligible), func(rows driver.Rows) error {
 		group, err := sums.scan(rows, d)
 		groups = append(groups, group)
 		return err
@@ -64,9 +64,9 @@ func (r *Reader) moments(ctx context.Context, q Question, rows int64) ([]Group, 
 	return groups, err
 }
 
-// momentsText counts the eligible rows and sums the complete ones in one
-// statement, one row a group.
-func momentsText(d design, source string, g grouping, change changeCounts, sums sumPlan) string {
+// momentsText sums the complete rows, one row a group; where it is asked it
+// counts the eligible ones beside them, in a scan of its own that reads little.
+func momentsText(d design, source string, g grouping, change changeCounts, sums sumPlan, eligible bool) string {
 	values := make([]string, 0, 2*len(d.terms))
 	for i, t := range d.terms {
 		if t.unit > 0 {
@@ -75,13 +75,16 @@ func momentsText(d design, source string, g grouping, change changeCounts, sums 
 		values = append(values, t.float+" AS _f"+strconv.Itoa(i))
 	}
 	values = append(values, change.columns...)
-	eligible := "SELECT " + g.aliases("toInt64(count()) AS eligible", "CAST([], 'Array(Int64)') AS counts", "CAST([], 'Array(Int64)') AS exact", "CAST([], 'Array(Float64)') AS float") +
-		" FROM (SELECT " + g.columns("1 AS _one") + " " + source + ")" + g.by()
 	complete := "SELECT " + g.aliases("toInt64(0) AS eligible", "["+strings.Join(append([]string{"toInt64(count())"}, change.counts...), ", ")+"] AS counts",
 		array(sums.exact, "Int64")+" AS exact", array(sums.float, "Float64")+" AS float") +
 		" FROM (SELECT " + g.columns(values...) + " " + source + " AND " + d.complete + ")" + g.by()
+	if !eligible {
+		return "SELECT " + g.texts + " AS keys, eligible, counts, exact, float FROM (" + complete + ") ORDER BY keys" + settings
+	}
+	counted := "SELECT " + g.aliases("toInt64(count()) AS eligible", "CAST([], 'Array(Int64)') AS counts", "CAST([], 'Array(Int64)') AS exact", "CAST([], 'Array(Float64)') AS float") +
+		" FROM (SELECT " + g.columns("1 AS _one") + " " + source + ")" + g.by()
 	return "SELECT " + g.texts + " AS keys, sum(eligible), sumForEach(counts), sumForEach(exact), sumForEach(float) FROM (" +
-		eligible + " UNION ALL " + complete + ")" + g.by() + " ORDER BY keys" + settings
+		counted + " UNION ALL " + complete + ")" + g.by() + " ORDER BY keys" + settings
 }
 
 func array(items []string, kind string) string {

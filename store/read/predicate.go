@@ -66,6 +66,9 @@ func (s *statement) compare(c Compare) (string, error) {
 	if !ordered && c.Op != Eq && c.Op != Ne && c.Op != In {
 		return "", fmt.Errorf("store: column %s holds codes: compare it by =, != or in", c.Column)
 	}
+	if c.Op == In && !ordered {
+		return s.among(f, c)
+	}
 	alternatives := make([]string, len(c.Values))
 	for i, v := range c.Values {
 		bound, err := s.comparand(f, v)
@@ -78,6 +81,18 @@ func (s *statement) compare(c Compare) (string, error) {
 		alternatives[i] = f.value + " " + op + " " + bound
 	}
 	return "(" + strings.Join(alternatives, " OR ") + ")", nil
+}
+
+// among writes in over codes as one array, however many they are.
+func (s *statement) among(f field, c Compare) (string, error) {
+	texts := make([]string, len(c.Values))
+	for i, v := range c.Values {
+		texts[i] = v.Text
+		if !v.IsText {
+			texts[i] = strconv.FormatFloat(v.Number, 'f', -1, 64)
+		}
+	}
+	return "if(isNull(" + f.value + "), NULL, has(" + s.texts(texts) + ", assumeNotNull(" + f.value + ")))", nil
 }
 
 // comparand binds a value in the form in which the field is stored.

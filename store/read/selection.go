@@ -68,6 +68,9 @@ type Question struct {
 	// Complete are the columns that a row must have to be counted in the
 	// moments; a row without them still counts as eligible.
 	Complete []string
+	// Eligible also counts all episodes of each group, complete or not. Without
+	// it a group without a complete row is absent.
+	Eligible bool
 	// Change, where set, also counts the complete rows by direction of change.
 	Change *Change
 }
@@ -81,7 +84,7 @@ type Change struct {
 // Group is one group of an answer.
 type Group struct {
 	Key                        []string // one value for each of By; "" where unknown
-	Eligible                   int64    // all episodes of the group
+	Eligible                   int64    // all episodes of the group, where asked
 	Moments                    moments.Matrix
 	Improved, Unchanged, Worse int64
 	Responders, ResponderBase  int64 // responders, and those in whom the rule is defined

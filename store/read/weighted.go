@@ -87,16 +87,17 @@ func (s *statement) weighted(w Weighted) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	row := y.float + " AS _y"
+	floats := make([]string, len(d.terms))
 	for i, t := range d.terms {
-		row += ", " + t.float + " AS _f" + strconv.Itoa(i)
+		floats[i] = t.float
 	}
-	return "SELECT sum(" + weight + " * pow(" + combination(w.Along, 0) + ", 2)) FROM (SELECT " + row + " " + source +
+	row := y.float + " AS _y, [" + strings.Join(floats, ", ") + "] AS _x"
+	return "SELECT sum(" + weight + " * pow(" + alongRow(w.Along) + ", 2)) FROM (SELECT " + row + " " + source +
 		" AND " + d.complete + " AND " + complete + ")" + settings, nil
 }
 
-// weight writes e²/(1−h)ᵏ over _f0 … and _y. The leverage is a sum of squares,
-// h = |L'x|² with M = LL', which needs half the products of x'Mx.
+// weight writes e²/(1−h)ᵏ over the design _x and the outcome _y. The leverage is
+// a sum of squares, h = |L'x|² with M = LL', so that it can not come out negative.
 func (w Weighted) weight(p int) (string, error) {
 	k := map[HC]int{HC0: 0, HC1: 0, HC2: 1, HC3: 2}[w.Kind]
 	if len(w.Beta) != p || len(w.Along) != p || k > 0 && len(w.Bread) != p*(p+1)/2 || w.Kind < HC0 || w.Kind > HC3 {
@@ -108,7 +109,7 @@ func (w Weighted) weight(p int) (string, error) {
 			return "", fmt.Errorf("store: weighted moments: a constant is not finite")
 		}
 	}
-	squared := "pow(_y - (" + combination(w.Beta, 0) + "), 2)"
+	squared := "pow(_y - " + alongRow(w.Beta) + ", 2)"
 	if k == 0 {
 		return squared, nil
 	}
@@ -118,24 +119,24 @@ func (w Weighted) weight(p int) (string, error) {
 	}
 	squares := make([]string, p)
 	for j := range p {
-		column := make([]float64, 0, p-j)
+		column := make([]float64, p)
 		for i := j; i < p; i++ {
-			column = append(column, l[moments.Cell(i, j)])
+			column[i] = l[moments.Cell(i, j)]
 		}
-		squares[j] = "pow(" + combination(column, j) + ", 2)"
+		squares[j] = "pow(" + alongRow(column) + ", 2)"
 	}
 	return fmt.Sprintf("%s / pow(1 - (%s), %d)", squared, strings.Join(squares, " + "), k), nil
 }
 
-// combination writes Σ cᵢ·_f(first+i). The constants are numbers that Go has
-// computed, never a caller's text, so they stand in the statement itself: as
-// bound arrays they made its analysis take longer than its run.
-func combination(c []float64, first int) string {
+// alongRow writes c'x over the design _x. The constants are numbers that Go has
+// computed, never a caller's text, so they stand in the statement itself: bound,
+// they made its analysis take longer than its run.
+func alongRow(c []float64) string {
 	parts := make([]string, len(c))
 	for i, v := range c {
-		parts[i] = "(" + strconv.FormatFloat(v, 'g', -1, 64) + ") * _f" + strconv.Itoa(first+i)
+		parts[i] = strconv.FormatFloat(v, 'e', -1, 64)
 	}
-	return strings.Join(parts, " + ")
+	return "dotProduct(_x, [" + strings.Join(parts, ", ") + "])"
 }
 
 // cholesky returns the lower triangle L of M = LL', packed as moments.Cell.
