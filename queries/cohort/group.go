@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics/funnel"
@@ -36,20 +37,10 @@ type group struct {
 
 // groups reads one measure's groups, in order.
 func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *reference) ([]*group, error) {
-	by := union(r.By, strata(r.Programme)...)
-	if fills(r.Programme, dimProvider) {
-		by = union(by, dimProvider)
-	}
-	found, err := s.reader.Moments(ctx, read.Question{
-		Eligible:  true,
-		Selection: read.Selection{Programme: r.Programme.ID, Where: inYear(eligible(r.Programme, m), r.Year), By: by},
-		Terms:     ref.terms, Complete: ref.complete,
-		Change: &read.Change{Baseline: m.Baseline(), FollowUp: m.FollowUp()},
-	})
+	by, found, err := s.outcomeGroups(ctx, r, m, ref)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
 	all := map[string]*group{}
 	for _, f := range found {
 		key := pick(f.Key, by, r.By)
@@ -65,6 +56,28 @@ func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *referenc
 	list := slices.Collect(maps.Values(all))
 	slices.SortFunc(list, func(a, b *group) int { return inOrder(a.key, b.key) })
 	return list, nil
+}
+
+// outcomeGroups are the store's groups of a question, which are finer than
+// those of its answer. The reference has them already unless the question groups
+// by something else.
+func (s *Source) outcomeGroups(ctx context.Context, r Request, m Measure, ref *reference) (by []string, found []read.Group, err error) {
+	if len(union(ref.by, r.By...)) == len(ref.by) {
+		at := slices.Index(ref.by, dimYear)
+		for _, g := range ref.groups {
+			if r.Year == 0 || g.Key[at] == strconv.Itoa(r.Year) {
+				found = append(found, g)
+			}
+		}
+		return ref.by, found, nil
+	}
+	by = union(r.By, strata(r.Programme)...)
+	if fills(r.Programme, dimProvider) {
+		by = union(by, dimProvider)
+	}
+	found, err = s.reader.Moments(ctx, outcomeQuestion(r.Programme, m, ref, inYear(eligible(r.Programme, m), r.Year), by))
+	slices.SortFunc(found, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
+	return by, found, err
 }
 
 // add merges one of the store's groups.

@@ -31,6 +31,10 @@ type reference struct {
 	expected map[string]expected
 	strata   map[string]stratum
 	left     []string // columns and terms that are not in a model
+	// by and groups are what the store returned: everybody, so that a question
+	// that groups by some of these dimensions needs no scan of its own.
+	by     []string
+	groups []read.Group
 }
 
 // expected is the model of one procedure.
@@ -71,7 +75,6 @@ func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Mea
 		complete: []string{m.Baseline(), m.FollowUp()},
 		expected: map[string]expected{}, strata: map[string]stratum{},
 	}
-	by := strata(p)
 	if p.Expected == programme.ExpectedFromRecord {
 		r.terms = append(r.terms, moments.Column(m.Predicted()))
 		r.complete = append(r.complete, m.Predicted())
@@ -81,23 +84,36 @@ func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Mea
 			return nil, err
 		}
 		r.terms, r.complete, r.left = append(r.terms, terms...), append(r.complete, columns...), left
-		if fills(p, dimProvider) {
-			by = append(by, dimProvider)
+	}
+	r.by = strata(p)
+	for _, dim := range placesOfCare {
+		if fills(p, dim) {
+			r.by = append(r.by, dim)
 		}
 	}
-	groups, err := s.reader.Moments(ctx, read.Question{
-		Selection: read.Selection{Programme: p.ID, Where: eligible(p, m), By: by},
-		Terms:     r.terms, Complete: r.complete,
-	})
+	groups, err := s.reader.Moments(ctx, outcomeQuestion(p, m, r, eligible(p, m), r.by))
 	if err != nil {
 		return nil, err
 	}
-	return r, r.fill(p, m, by, groups)
+	slices.SortFunc(groups, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
+	r.groups = groups
+	return r, r.fill(p, m, r.by, groups)
+}
+
+// placesOfCare are nested in one another, so that grouping by all of them gives
+// hardly more groups than by the smallest.
+var placesOfCare = []string{dimProvider, "icb", "region"}
+
+// outcomeQuestion asks for all that a row of outcomes is made of.
+func outcomeQuestion(p *programme.Programme, m Measure, ref *reference, who read.Predicate, by []string) read.Question {
+	return read.Question{
+		Eligible: true, Selection: read.Selection{Programme: p.ID, Where: who, By: by},
+		Terms: ref.terms, Complete: ref.complete, Change: &read.Change{Baseline: m.Baseline(), FollowUp: m.FollowUp()},
+	}
 }
 
 // fill finds the models and sums the strata up.
 func (r *reference) fill(p *programme.Programme, m Measure, by []string, groups []read.Group) error {
-	slices.SortFunc(groups, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
 	perProcedure := map[string]map[string]moments.Matrix{} // and provider
 	perStratum := map[string]moments.Matrix{}
 	for _, g := range groups {
