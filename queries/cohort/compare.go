@@ -7,6 +7,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/moments"
@@ -72,7 +75,9 @@ type comparison struct {
 	left     []string // covariates left out
 	keys     [][]string
 	arms     map[string]read.Group // by CellKey of group and intervention
-	dropped  map[string]bool       // terms that some group could not estimate
+
+	mu      sync.Mutex      // guards dropped: groups are fitted beside one another
+	dropped map[string]bool // terms that some group could not estimate
 }
 
 func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*comparison, error) {
@@ -139,14 +144,14 @@ func in(where read.And, by, key []string) read.And {
 func (s *Source) rows(ctx context.Context, d *comparison, t *disclosure.Table) error {
 	told := s.tellArms(d, t)
 	control := d.Interventions[0]
-	for _, treated := range d.Interventions[1:] {
-		var contrasts []contrast
-		for _, key := range d.keys {
-			c, err := s.contrast(ctx, d, key, control, treated)
-			if err != nil {
-				return err
-			}
-			contrasts = append(contrasts, c)
+	all, err := s.contrasts(ctx, d, control)
+	if err != nil {
+		return err
+	}
+	for a, treated := range d.Interventions[1:] {
+		contrasts := all[a]
+		for i, key := range d.keys {
+			c := contrasts[i]
 			t.Rows = append(t.Rows, disclosure.Record{
 				Key: shown(d.By, key), Scale: d.measure.scale(), Cells: d.cells(c), Of: told(key, control, treated),
 			})
@@ -160,6 +165,26 @@ func (s *Source) rows(ctx context.Context, d *comparison, t *disclosure.Table) e
 		}
 	}
 	return nil
+}
+
+// atOnce is how many passes over the data run beside one another.
+const atOnce = 4
+
+// contrasts estimates each intervention against the control in each group.
+func (s *Source) contrasts(ctx context.Context, d *comparison, control string) ([][]contrast, error) {
+	all := make([][]contrast, len(d.Interventions)-1)
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(atOnce)
+	for a, treated := range d.Interventions[1:] {
+		all[a] = make([]contrast, len(d.keys))
+		for i, key := range d.keys {
+			work.Go(func() (err error) {
+				all[a][i], err = s.contrast(ctx, d, key, control, treated)
+				return err
+			})
+		}
+	}
+	return all, work.Wait()
 }
 
 // tellArms adds the cohorts of the comparison to the table.

@@ -112,7 +112,7 @@ func (d *comparison) fit(m moments.Matrix) (*linear.Fit, []int, error) {
 		if estimable(m, i) {
 			x = append(x, i)
 		} else {
-			d.dropped[m.Terms[i].Name] = true
+			d.drop(m.Terms[i].Name)
 		}
 	}
 	f, err := linear.FromMoments(m, armedFollowUp, x)
@@ -125,7 +125,7 @@ func (d *comparison) fit(m moments.Matrix) (*linear.Fit, []int, error) {
 		next, err := linear.FromMoments(m, armedFollowUp, append(slices.Clone(x), i))
 		switch {
 		case errors.Is(err, analytics.ErrCollinear):
-			d.dropped[m.Terms[i].Name] = true
+			d.drop(m.Terms[i].Name)
 		case err != nil:
 			return nil, nil, err
 		default:
@@ -137,6 +137,13 @@ func (d *comparison) fit(m moments.Matrix) (*linear.Fit, []int, error) {
 		return f, x, err
 	}
 	return f, x, nil
+}
+
+// drop notes a term that a group's model is without.
+func (d *comparison) drop(term string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dropped[term] = true
 }
 
 // estimable says whether enough people stand on either side of an indicator.

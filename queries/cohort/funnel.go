@@ -30,6 +30,9 @@ type FunnelRequest struct {
 // records has neither value nor limits and does not count for φ and τ².
 func (s *Source) Funnel(ctx context.Context, r FunnelRequest) (*disclosure.Table, error) {
 	t := &disclosure.Table{Question: Funnel, By: r.By, Exact: true}
+	if err := s.learnReferences(ctx, r.Request); err != nil {
+		return nil, err
+	}
 	for _, m := range r.Measures {
 		ref, groups, told, err := s.read(ctx, r.Request, m, t)
 		if err != nil {

@@ -25,6 +25,9 @@ const (
 // is positive when people got better, whatever the instrument's direction.
 func (s *Source) Outcomes(ctx context.Context, r Request) (*disclosure.Table, error) {
 	t := &disclosure.Table{Question: Outcomes, By: r.By, Exact: true}
+	if err := s.learnReferences(ctx, r); err != nil {
+		return nil, err
+	}
 	for _, m := range r.Measures {
 		ref, groups, told, err := s.read(ctx, r, m, t)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/store/read"
@@ -67,6 +69,19 @@ func (s *Source) reference(ctx context.Context, p *programme.Programme, m Measur
 		}
 		return r, nil
 	})
+}
+
+// learnReferences reads the references of all measures beside one another.
+func (s *Source) learnReferences(ctx context.Context, r Request) error {
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(atOnce)
+	for _, m := range r.Measures {
+		work.Go(func() error {
+			_, err := s.reference(ctx, r.Programme, m)
+			return err
+		})
+	}
+	return work.Wait()
 }
 
 func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Measure) (*reference, error) {
