@@ -89,7 +89,7 @@ func (e *edition) recall(ctx context.Context, d *Desk) error {
 			continue
 		}
 		e.written[r.ID] = true
-		if r.DisclosureRule == disclosure.NoRule {
+		if _, isQuestion := Lookup(r.Question); !isQuestion || r.DisclosureRule == disclosure.NoRule {
 			continue
 		}
 		params, err := receipt.Parse(r.Parameters)

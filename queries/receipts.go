@@ -26,11 +26,13 @@ type Receipt struct {
 	Answer          json.RawMessage `json:"answer"`
 }
 
-// Receipt returns the receipt of a disclosed answer. One of an undisclosed
-// answer is not told of: it holds exact numbers.
+// Receipt returns the receipt of a disclosed answer to a question. One of an
+// undisclosed answer is not told of, because it holds exact numbers, nor one of
+// a study, whose cohorts the ledger does not know.
 func (d *Desk) Receipt(ctx context.Context, id string) (*Receipt, error) {
 	r, err := d.cfg.Reader.Receipt(ctx, id)
-	if errors.Is(err, read.ErrNoReceipt) || err == nil && r.DisclosureRule == disclosure.NoRule {
+	_, isQuestion := Lookup(r.Question)
+	if errors.Is(err, read.ErrNoReceipt) || err == nil && (r.DisclosureRule == disclosure.NoRule || !isQuestion) {
 		return nil, &Error{Kind: NotFound, Message: "no such receipt: it is the id that came with an answer"}
 	}
 	if err != nil {

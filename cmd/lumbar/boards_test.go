@@ -52,15 +52,15 @@ func openTestHouse(t *testing.T) *house {
 // serveOpen serves all faces of a house to everybody, as demo does.
 func serveOpen(t *testing.T, h *house) *httptest.Server {
 	t.Helper()
-	handler, end, err := h.handler(func(*http.Request) (web.Identity, bool) { return web.Identity{Name: "test"}, true }, "")
+	f, err := h.faces(func(*http.Request) (web.Identity, bool) { return web.Identity{Name: "test"}, true }, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
+	server := httptest.NewServer(f.router)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		if err := end(); err != nil {
+		if err := f.Close(); err != nil {
 			t.Error(err)
 		}
 	})

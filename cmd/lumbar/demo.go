@@ -84,15 +84,15 @@ func runDemo(cmd *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	everybody := func(*http.Request) (web.Identity, bool) { return web.Identity{Name: "demo", Role: "demo"}, true }
-	handler, end, err := h.handler(everybody, "")
+	f, err := h.faces(everybody, "")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, end()) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	address := "http://" + listener.Addr().String()
 	fmt.Fprintf(cmd.OutOrStdout(), "lumbar demo: %s\nsimulated people only; open to every program on this machine, to no other; stop with Ctrl-C\n", address)
 	go trickle(cmd.Context(), address, generator, log)
-	return serveUntil(cmd.Context(), listener, handler)
+	return serveUntil(cmd.Context(), listener, f.router, f.page.Close)
 }
 
 // fill imports the simulated programme as its files.

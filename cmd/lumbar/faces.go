@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/lumbar-health/lumbar/dashboards"
@@ -18,25 +20,38 @@ import (
 	"github.com/lumbar-health/lumbar/web"
 )
 
-// handler puts every face on one router behind one identity middleware. What it
-// returns beside it ends open streams and batches.
-func (h *house) handler(who web.Authenticator, advice string) (http.Handler, func() error, error) {
-	page, err := console.New(h.desk, faces(h.programmes), h.log)
+// faces are all that is served over HTTP.
+type faces struct {
+	router  *mux.Router
+	page    *console.Console
+	records *ihttp.Records
+}
+
+// Close ends open streams and writes what was received.
+func (f *faces) Close() error {
+	f.page.Close()
+	return f.records.Close()
+}
+
+// faces puts every face on one router behind one identity middleware.
+func (h *house) faces(who web.Authenticator, advice string) (*faces, error) {
+	programmes := describe(h.programmes)
+	page, err := console.New(h.desk, programmes, h.log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	records := ihttp.NewRecords(h.pipeline, h.log)
-	routes := append(api.New(h.desk, catalogue.New(h.programmes), h.log).Routes(), h.operations()...)
-	routes = append(routes, records.Routes()...)
-	routes = append(routes, page.Routes()...)
-	routes = append(routes, grafana.Routes(h.desk, faces(h.programmes), h.log)...)
+	f := &faces{page: page, records: ihttp.NewRecords(h.pipeline, h.log)}
+	routes := slices.Concat(
+		api.New(h.desk, catalogue.New(h.programmes), h.log).Routes(), f.records.Routes(), page.Routes(),
+		grafana.Routes(h.desk, programmes, h.log), h.operations(),
+	)
 	routes = append(routes, web.Route{
 		Method: http.MethodGet, Path: "/openapi.json", Summary: "This description", Open: true,
 		Answers: []web.Reply{{Status: http.StatusOK, Description: "OpenAPI 3.1", Types: []string{"application/json"}}},
 	})
 	routes[len(routes)-1].Handler = web.ServeDocument(func() web.Schema { return web.OpenAPI("Lumbar", codeVersion(), routes) })
-	r := web.Router(routes, web.Identify(who, advice))
-	return r, func() error { page.Close(); return records.Close() }, nil
+	f.router = web.Router(routes, web.Identify(who, advice))
+	return f, nil
 }
 
 // operations are the routes for those who run the product; they stand open and
@@ -80,17 +95,22 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// faces describes the programmes to the pages and boards.
-func faces(all []*programme.Programme) []dashboards.Programme {
+// describe tells pages and boards of the programmes.
+func describe(all []*programme.Programme) []dashboards.Programme {
 	var out []dashboards.Programme
 	for _, p := range all {
-		f := dashboards.Programme{ID: p.ID, Title: p.Title, Default: p.Default, MainFollowUp: p.MainFollowUp, Dimensions: p.Dimensions}
+		f := dashboards.Programme{ID: p.ID, Title: p.Title, Default: p.Default, MainFollowUp: p.MainFollowUp, Dimensions: p.Dimensions, AskedOf: map[string][]string{}}
 		for _, id := range p.Instruments {
 			label := string(id)
 			if d, err := instruments.Lookup(id, ""); err == nil {
 				label = d.Title
 			}
 			f.Instruments = append(f.Instruments, dashboards.Choice{Key: string(id), Label: label})
+			for _, n := range p.Procedures {
+				if p.Asks(id, n.Key) {
+					f.AskedOf[string(id)] = append(f.AskedOf[string(id)], n.Key)
+				}
+			}
 		}
 		for _, t := range p.Timepoints {
 			if t.Key != programme.Baseline {

@@ -23,19 +23,19 @@ func faceOf(t *testing.T, h *house, open bool) (*httptest.Server, *mux.Router) {
 	if open {
 		advice, who = "", func(*http.Request) (web.Identity, bool) { return web.Identity{Name: "test", Role: "demo"}, true }
 	}
-	handler, end, err := h.handler(who, advice)
+	f, err := h.faces(who, advice)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
+	server := httptest.NewServer(f.router)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		if err := end(); err != nil {
+		if err := f.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return server, handler.(*mux.Router)
+	return server, f.router
 }
 
 // httpReply is an answer over HTTP.
@@ -68,7 +68,7 @@ func sent(t *testing.T, method, url string, body any, media string) httpReply {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.Header.Get("Content-Type") == "text/event-stream" {
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
 		return httpReply{res.StatusCode, "text/event-stream", nil}
 	}
 	b, err := io.ReadAll(res.Body)

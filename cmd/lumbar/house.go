@@ -116,8 +116,9 @@ func (h *house) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// Close leaves the directory as another owner may take it: attached commands
-// first, then the endpoint, the store, the engine, the lock.
+// Close leaves the directory as another owner may take it: the endpoint first,
+// then the store, the engine, the lock. place.Close lets attached commands
+// finish before.
 func (h *house) Close() error {
 	var errs []error
 	if h.endpoint != nil {
@@ -149,7 +150,7 @@ func pseudonymKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pseudonym.key_file: %w: give a file that you can read", err)
 	}
-	key = bytes.TrimSpace(key)
+	key = bytes.TrimRight(key, "\r\n") // an editor's line end is not part of it
 	if len(key) < 32 {
 		return nil, errors.New("pseudonym.key_file holds fewer than 32 bytes: make one with a random generator")
 	}

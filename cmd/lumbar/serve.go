@@ -56,13 +56,13 @@ func runServe(cmd *cobra.Command, _ []string) (err error) {
 		}
 	}
 	nobody := func(*http.Request) (web.Identity, bool) { return web.Identity{}, false }
-	handler, end, err := h.handler(nobody, noKeys)
+	f, err := h.faces(nobody, noKeys)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, end()) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	fmt.Fprintf(cmd.OutOrStdout(), "lumbar serves %s\n%s\n", address, noKeys)
-	return serveUntil(cmd.Context(), listener, handler)
+	return serveUntil(cmd.Context(), listener, f.router, f.page.Close)
 }
 
 // listen binds an address. A port that is taken is told with what to do.
@@ -87,15 +87,11 @@ func onLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// serveUntil serves until the context ends, then lets requests finish.
-func serveUntil(ctx context.Context, l net.Listener, handler http.Handler) error {
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return base },
-	}
-	server.RegisterOnShutdown(cancel) // ends the pages' open streams
+// serveUntil serves until the context ends, then ends open streams and lets
+// requests finish.
+func serveUntil(ctx context.Context, l net.Listener, handler http.Handler, endStreams func()) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server.RegisterOnShutdown(endStreams)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {
@@ -105,5 +101,8 @@ func serveUntil(ctx context.Context, l net.Listener, handler http.Handler) error
 	}
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	return server.Shutdown(grace)
+	if err := server.Shutdown(grace); err != nil {
+		return errors.Join(fmt.Errorf("serve: requests were cut off: %w", err), server.Close())
+	}
+	return nil
 }

@@ -57,7 +57,7 @@ flags write equal files. Every person, code and name is invented.`,
 	c.Flags().IntVar(&o.Patients, "patients", 0, "how many people are referred with back pain, and how many hips and knees")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "another seed is another world")
 	c.Flags().StringVar(&out, "out", "", "the folder to write into, made where it is absent")
-	c.Flags().StringVar(&format, "format", string(simulate.Arrow), fmt.Sprintf("of responses and episodes: one of %v", simulate.Formats()))
+	c.Flags().StringVar(&format, "format", string(simulate.Arrow), fmt.Sprintf("of responses and episodes: one of %v; import reads arrow, parquet is for other programs", simulate.Formats()))
 	return c
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
 	"github.com/lumbar-health/lumbar/queries/study"
+	"github.com/lumbar-health/lumbar/store/read"
 )
 
 func newStudyCommand() *cobra.Command {
@@ -95,20 +96,41 @@ func (h *house) runStudy(ctx context.Context, p *study.Protocol, undisclosed boo
 			return nil, fmt.Errorf("study: data.programme: there is no programme %q", id)
 		}
 	}
-	a, exact, err := study.RunStore(ctx, p, h.store.Reader(), of, undisclosed)
-	if err != nil {
-		return nil, err
-	}
 	rule := disclosure.Rule
 	if undisclosed {
 		rule = disclosure.NoRule
 	}
-	receipt, err := p.Receipt(ctx, h.store.Reader(), a, rule, exact, codeVersion(), time.Now())
-	if err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		before, err := h.store.Reader().DataVersion(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a, exact, err := study.RunStore(ctx, p, h.store.Reader(), of, undisclosed)
+		if err != nil {
+			return nil, err
+		}
+		after, err := h.store.Reader().DataVersion(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if after != before && try < attempts {
+			continue // data landed meanwhile: ask of one version
+		}
+		receipt, err := p.Receipt(before, a, rule, exact, codeVersion(), time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := h.store.Reader().Receipt(ctx, receipt.ID); err == nil {
+			return a, nil // this very answer has been given
+		} else if !errors.Is(err, read.ErrNoReceipt) {
+			return nil, err
+		}
+		return a, h.store.Writer().AppendReceipt(ctx, receipt)
 	}
-	return a, h.store.Writer().AppendReceipt(ctx, receipt)
 }
+
+// attempts is how often a study is run again because data landed meanwhile.
+const attempts = 3
 
 // writeReport keeps the answer as a document and as text.
 func writeReport(dir string, answer json.RawMessage) error {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/lumbar-health/lumbar/queries"
+	"github.com/lumbar-health/lumbar/queries/catalogue"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
 	"github.com/lumbar-health/lumbar/web"
 )
@@ -208,7 +209,7 @@ func rowSchema(q queries.Spec) web.Schema {
 	properties := web.Schema{"suppressed": web.Schema{"type": "array", "items": textSchema, "description": "columns whose value is withheld and null"}}
 	if by, ok := q.Param("by"); ok {
 		for _, d := range by.Values {
-			properties[d] = web.Schema{"type": []string{"string", "null"}, "description": "where it was asked for in by; null where unknown"}
+			properties[d] = web.Schema{"type": []string{dimensionType(d), "null"}, "description": "where it was asked for in by; null where unknown"}
 		}
 	}
 	for _, m := range q.Columns {
@@ -219,6 +220,14 @@ func rowSchema(q queries.Spec) web.Schema {
 		properties[m.Name] = s
 	}
 	return web.Schema{"type": "object", "properties": properties}
+}
+
+// dimensionType is how a dimension's value is written.
+func dimensionType(name string) string {
+	if catalogue.WholeDimension(name) {
+		return "integer"
+	}
+	return "string"
 }
 
 func columnType(m disclosure.Measure) string {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding"
+	"encoding/json"
 	"reflect"
 	"strings"
 
@@ -32,7 +33,14 @@ func instrumentSummarySchema() web.Schema { return schemaOf(reflect.TypeFor[cata
 func programmeSchema() web.Schema         { return schemaOf(reflect.TypeFor[catalogue.Programme]()) }
 func interventionSchema() web.Schema      { return schemaOf(reflect.TypeFor[catalogue.Intervention]()) }
 func receiptSchema() web.Schema           { return schemaOf(reflect.TypeFor[queries.Receipt]()) }
-func definitionSchema() web.Schema        { return schemaOf(reflect.TypeFor[catalogue.Definition]()) }
+
+// definitionSchema adds what a score writes beside its fields.
+func definitionSchema() web.Schema {
+	s := schemaOf(reflect.TypeFor[catalogue.Definition]())
+	scores := s["properties"].(web.Schema)["scores"].(web.Schema)
+	scores["items"].(web.Schema)["properties"].(web.Schema)["column"] = web.Schema{"type": "string", "description": "stem of the outcome's columns"}
+	return s
+}
 
 func statSchema() web.Schema {
 	cells := web.Schema{"type": "array", "items": web.Schema{"type": []string{"number", "string", "boolean", "null"}}}
@@ -78,6 +86,9 @@ func schemaWithin(t reflect.Type, above []reflect.Type) web.Schema {
 		}
 		return web.Schema{"type": "integer"}
 	case reflect.Slice, reflect.Array:
+		if t == reflect.TypeFor[json.RawMessage]() {
+			return web.Schema{} // a document of its own
+		}
 		return web.Schema{"type": "array", "items": schemaWithin(t.Elem(), above)}
 	case reflect.Map:
 		return web.Schema{"type": "object", "additionalProperties": schemaWithin(t.Elem(), above)}

@@ -114,7 +114,9 @@ func (c *Catalogue) Programmes() List[Programme] {
 			Covariates: []Covariate{}, Expected: p.Expected, CaseMix: append([]string{}, p.CaseMix...),
 		}
 		for _, v := range p.Covariates {
-			row.Covariates = append(row.Covariates, Covariate(v))
+			c := Covariate(v)
+			c.Levels = append([]string{}, c.Levels...)
+			row.Covariates = append(row.Covariates, c)
 		}
 		for _, t := range p.Timepoints {
 			row.Timepoints = append(row.Timepoints, Timepoint(t))
@@ -159,4 +161,11 @@ func keys(named []programme.Named) []string {
 		out = append(out, n.Key)
 	}
 	return out
+}
+
+// WholeDimension says whether a dimension's values are whole numbers, as the
+// year's are.
+func WholeDimension(name string) bool {
+	d, ok := programme.LookupDimension(name)
+	return ok && d.Kind == programme.KindInteger
 }

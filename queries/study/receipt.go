@@ -1,7 +1,6 @@
 package study
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -9,18 +8,9 @@ import (
 	"github.com/lumbar-health/lumbar/store/read"
 )
 
-// DataVersioner tells which version of the data an answer is about.
-type DataVersioner interface {
-	DataVersion(ctx context.Context) (uint64, error)
-}
-
-// Receipt makes the receipt of an answer from the store and puts its id on the
-// answer. The protocol itself stands in the parameters.
-func (p *Protocol) Receipt(ctx context.Context, data DataVersioner, a *Answer, rule string, exact bool, codeVersion string, now time.Time) (read.Receipt, error) {
-	version, err := data.DataVersion(ctx)
-	if err != nil {
-		return read.Receipt{}, err
-	}
+// Receipt makes the receipt of an answer about a version of the data and puts
+// its id on the answer. The protocol itself stands in the parameters.
+func (p *Protocol) Receipt(version uint64, a *Answer, rule string, exact bool, codeVersion string, now time.Time) (read.Receipt, error) {
 	protocol, err := json.Marshal(p)
 	if err != nil {
 		return read.Receipt{}, err
