@@ -26,7 +26,7 @@ import (
 )
 
 // openTestHouse opens a house on a new data directory, as serve does.
-func openTestHouse(t *testing.T) *house {
+func openTestHouse(t testing.TB) *house {
 	t.Helper()
 	k := koanf.New(".")
 	for key, value := range settings {
@@ -50,7 +50,7 @@ func openTestHouse(t *testing.T) *house {
 }
 
 // serveOpen serves all faces of a house to everybody, as demo does.
-func serveOpen(t *testing.T, h *house) *httptest.Server {
+func serveOpen(t testing.TB, h *house) *httptest.Server {
 	t.Helper()
 	f, err := h.faces(func(*http.Request) (web.Identity, bool) { return web.Identity{Name: "test"}, true }, "")
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -56,7 +57,9 @@ func sent(t *testing.T, method, url string, body any, media string) httpReply {
 		}
 		text = string(b)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(text))
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +167,7 @@ func TestEveryRouteAsksWho(t *testing.T) {
 		{"GET", "/v1/outcomes?by=colour", http.StatusBadRequest, "colour"},
 		{"GET", "/v1/instruments?x=1", http.StatusBadRequest, "parameter"},
 		{"GET", "/healthz?x=1", http.StatusBadRequest, "parameter"},
-		{"POST", "/v1/responses?dry_run=true", http.StatusBadRequest, "no parameters"},
+		{"POST", "/v1/responses?dry_run=true", http.StatusBadRequest, "no parameter"},
 		{"GET", "/v1/receipts/none", http.StatusNotFound, "receipt"},
 		{"GET", "/v1/instruments/none", http.StatusNotFound, "/v1/instruments lists them"},
 	} {

@@ -95,7 +95,7 @@ func (in installation) ask(t *testing.T, args ...string) answer {
 
 // sharedFolder is where the real data lies: LUMBAR_SHARED, else beside the
 // checkout.
-func sharedFolder(t *testing.T) string {
+func sharedFolder(t testing.TB) string {
 	t.Helper()
 	if dir := os.Getenv("LUMBAR_SHARED"); dir != "" {
 		return dir

@@ -10,11 +10,12 @@ import (
 )
 
 // TestReceipts holds that every answer leaves a receipt from which it can be
-// made again, and that the receipt of an undisclosed answer is not told over
-// HTTP: it holds exact numbers.
+// made again. Two kinds are not told over HTTP: of an undisclosed answer, which
+// holds exact numbers, and of a study, whose cohorts the ledger does not know.
 func TestReceipts(t *testing.T) {
 	in, dir := newInstallation(t), simulatedFiles(t, 300, 9)
-	demo, _ := faceOf(t, in.hold(t), true)
+	h := in.hold(t)
+	demo, _ := faceOf(t, h, true)
 	in.imported(t, 0, dir)
 	protocol := filepath.Join(t.TempDir(), "study.yaml")
 	save(t, protocol, []byte(aStudy))
@@ -35,7 +36,7 @@ func TestReceipts(t *testing.T) {
 		}
 		return receipt
 	}
-	for _, q := range []string{"ask outcomes --by region", "ask funnel --by provider", "ask compare --by region", "study run " + protocol} {
+	for _, q := range []string{"ask outcomes --by region", "ask funnel --by provider", "ask compare --by region"} {
 		args := append(strings.Fields(q), "--json")
 		disclosed := in.mustRun(t, args...).out
 		id := receiptOf(t, disclosed)
@@ -54,6 +55,13 @@ func TestReceipts(t *testing.T) {
 			t.Errorf("%s: the undisclosed answer has the receipt of the disclosed one", q)
 		}
 		sent(t, http.MethodGet, demo.URL+"/v1/receipts/"+exact, nil, "").isProblem(t, q, http.StatusNotFound, "no such receipt")
+	}
+	for _, flag := range []string{"--undisclosed=false", "--undisclosed"} {
+		id := receiptOf(t, in.mustRun(t, "study", "run", "--json", flag, protocol).out)
+		sent(t, http.MethodGet, demo.URL+"/v1/receipts/"+id, nil, "").isProblem(t, "study "+flag, http.StatusNotFound, "no such receipt")
+		if r, err := h.store.Reader().Receipt(t.Context(), id); err != nil || r.Question != "study" || !strings.Contains(r.Parameters, "cppp-v-core-therapy") || !json.Valid([]byte(r.Answer)) {
+			t.Errorf("study %s: receipt %+v, %v", flag, r, err)
+		}
 	}
 	before := receiptOf(t, in.mustRun(t, "ask", "outcomes", "--by", "region", "--json").out)
 	episode, _, _ := person(1)
