@@ -57,7 +57,7 @@ test-race: engine ## the concurrent rooms under the race detector (needs a C com
 	@if ! command -v cc >/dev/null; then echo "not run: the race detector needs a C compiler"; \
 	else CGO_ENABLED=1 go test -race -timeout 20m $(RACE); fi
 
-RACE := ./ingest/... ./queries/... ./web/... ./dashboards/grafana/... ./dashboards/console/...
+RACE := ./ingest ./ingest/http ./queries ./queries/disclosure ./web ./dashboards/grafana
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for 30 seconds

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,10 @@ func checkBoard(t *testing.T, address string) {
 				t.Errorf("panel %q: %s has no series", q.Panel, q.Expr)
 			}
 			checked += compareSeries(t, q, vector, outcomes, funnel)
+		}
+		out, err := exec.CommandContext(t.Context(), "promtool", "query", "instant", address+grafana.BasePath, questions[0].Expr).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "=>") {
+			t.Errorf("promtool query instant %s: %v\n%s", questions[0].Expr, err, out)
 		}
 		lookups, err := grafana.Lookups(board, boardChoice)
 		if err != nil {

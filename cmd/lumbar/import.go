@@ -17,6 +17,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/ingest/arrowfile"
+	"github.com/lumbar-health/lumbar/ingest/nhsproms"
+	"github.com/lumbar-health/lumbar/ingest/wire"
 )
 
 // importTarget stores files: the pipeline of the process that owns the data
@@ -50,6 +53,9 @@ rejected (--strict: 1).`,
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "read, check and score, but store nothing")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 where a record was rejected")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		if err := ingest.CheckFormat(importFormats(), o.Format); err != nil {
+			return usageError{err}
+		}
 		paths, err := importPaths(args)
 		if err != nil {
 			return err
@@ -72,6 +78,11 @@ rejected (--strict: 1).`,
 		return err
 	}
 	return cmd
+}
+
+// importFormats are the formats of files.
+func importFormats() []ingest.Format {
+	return []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format()}
 }
 
 // importPaths are the files to read, folders resolved, in order.
