@@ -48,10 +48,27 @@ func (p *Pipeline) NewBatcher() *Batcher {
 	return b
 }
 
+// refused settles records none of which is acceptable: they wait for no batch.
+func (p *Pipeline) refused(records []*Record) bool {
+	for _, r := range records {
+		if len(r.Reasons) == 0 {
+			return false
+		}
+	}
+	for _, r := range records {
+		r.Result = ResultRejected
+	}
+	p.metrics.rows.WithLabelValues(string(ResultRejected)).Add(float64(len(records)))
+	return true
+}
+
 // Submit stores prepared records and sets their results. When it returns nil
 // they are durable. On any error the caller may send the same records again,
 // but these values are no longer its own: a batch may still hold them.
 func (b *Batcher) Submit(ctx context.Context, records []*Record) error {
+	if b.p.refused(records) {
+		return nil
+	}
 	s := &submission{records: records, done: make(chan error, 1)}
 	b.mu.Lock()
 	select {
@@ -85,7 +102,7 @@ func (b *Batcher) Close() error {
 
 func (b *Batcher) run() {
 	defer close(b.done)
-	c := newCommitter(b.p)
+	c := newCommitter(b.p, false)
 	defer c.close()
 	for {
 		select {

@@ -3,8 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/lumbar-health/lumbar/record"
@@ -17,12 +15,13 @@ type committer struct {
 	builder *builder
 	keys    []Key
 	owners  []int // for each key the place of its record
-	within  map[Key]struct{}
 	fresh   []*Record
+	past    *past
+	source  bool // all commits are of one source, and may be invisible to the next
 }
 
-func newCommitter(p *Pipeline) *committer {
-	return &committer{p: p, builder: newBuilder(p.alloc), within: map[Key]struct{}{}}
+func newCommitter(p *Pipeline, source bool) *committer {
+	return &committer{p: p, builder: newBuilder(p.alloc), past: newPast(), source: source}
 }
 
 func (c *committer) close() { c.builder.release() }
@@ -57,7 +56,9 @@ func (c *committer) commit(ctx context.Context, w Writer, write func(context.Con
 func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error {
 	c.fresh = c.fresh[:0]
 	c.keys, c.owners = c.keys[:0], c.owners[:0]
-	clear(c.within)
+	if !c.source {
+		c.past.clear()
+	}
 	var buf [16]Key
 	for i, r := range records {
 		keys := r.keys(buf[:0])
@@ -70,11 +71,10 @@ func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error
 			r.Result = ResultRejected
 			continue
 		}
-		if _, twice := c.within[keys[0]]; twice {
+		if c.again(r, &keys[0]) {
 			r.Result = ResultDuplicate
 			continue
 		}
-		c.within[keys[0]] = struct{}{}
 		r.Result = ResultStored
 		c.keys, c.owners = append(c.keys, keys[0]), append(c.owners, i)
 	}
@@ -102,6 +102,13 @@ func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error
 		}
 	}
 	return nil
+}
+
+// again reports whether the record of that first key came before: in this
+// batch, or anywhere in the import. Within one source a record without an
+// identifier differs from all others by its ordinal.
+func (c *committer) again(r *Record, first *Key) bool {
+	return !(c.source && r.final()) && c.past.again(first)
 }
 
 // ask calls found for the record of each key that is stored.
@@ -146,13 +153,15 @@ func (v *Response) subjectMayChange() bool {
 }
 
 // moved finds the responses whose earlier versions stand under another patient:
-// amended or withdrawn under a corrected subject. Each is withdrawn there.
+// amended or withdrawn under a corrected subject. Each is withdrawn there. The
+// store is asked, and what came in this batch or before it in the import.
 func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
+	var corrected []*Response
 	var ids []uint64
 	for _, r := range c.fresh {
 		for i := range r.Responses {
-			if r.Responses[i].subjectMayChange() {
-				ids = append(ids, r.Responses[i].ID)
+			if v := &r.Responses[i]; v.subjectMayChange() {
+				corrected, ids = append(corrected, v), append(ids, v.ID)
 			}
 		}
 	}
@@ -163,43 +172,15 @@ func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ingest: look for earlier subjects: %w", err)
 	}
-	holders := maps.Clone(stored)
-	if holders == nil {
-		holders = map[uint64][]record.PatientID{}
-	}
-	c.holdersWithin(ids, holders)
 	var out []Response
-	for _, r := range c.fresh {
-		for i := range r.Responses {
-			v := &r.Responses[i]
-			if !v.subjectMayChange() {
-				continue
-			}
-			for _, patient := range holders[v.ID] {
-				if patient != v.PatientID {
-					out = append(out, v.withdrawnFrom(patient))
-				}
+	for _, v := range corrected {
+		for _, patient := range c.past.holders(v, stored[v.ID]) {
+			if patient != v.PatientID {
+				out = append(out, v.withdrawnFrom(patient))
 			}
 		}
 	}
 	return out, nil
-}
-
-// holdersWithin adds the subjects of the batch itself: the first version may
-// come with its amendment. Only earlier versions hold.
-func (c *committer) holdersWithin(ids []uint64, holders map[uint64][]record.PatientID) {
-	asked := make(map[uint64]bool, len(ids))
-	for _, id := range ids {
-		asked[id] = true
-	}
-	for _, r := range c.fresh {
-		for i := range r.Responses {
-			v := &r.Responses[i]
-			if asked[v.ID] && !v.subjectMayChange() && !slices.Contains(holders[v.ID], v.PatientID) {
-				holders[v.ID] = append(slices.Clip(holders[v.ID]), v.PatientID)
-			}
-		}
-	}
 }
 
 // withdrawnFrom returns the retraction of the response under the patient who

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,15 +72,11 @@ const headSize = 64 << 10
 // pick returns the format of that name, or where none is given the one that
 // knows the beginning of the source.
 func pick(formats []Format, name, source string, in *bufio.Reader) (Format, error) {
-	names := make([]string, len(formats))
-	for i, f := range formats {
-		if names[i] = f.Name; f.Name == name {
-			return f, nil
-		}
+	if err := CheckFormat(formats, name); err != nil {
+		return Format{}, err
 	}
-	known := strings.Join(names, ", ")
 	if name != "" {
-		return Format{}, fmt.Errorf("format %q is not known: use one of %s", name, known)
+		return formats[slices.IndexFunc(formats, func(f Format) bool { return f.Name == name })], nil
 	}
 	head, err := in.Peek(headSize)
 	if err != nil && err != io.EOF {
@@ -95,7 +92,7 @@ func pick(formats []Format, name, source string, in *bufio.Reader) (Format, erro
 	}
 	return Format{}, &FileError{
 		Source: source, Wrong: "has none of the known formats",
-		Advice: "check that it is one of " + known + ", or name the format to see what is missing",
+		Advice: "check that it is one of " + strings.Join(formatNames(formats), ", ") + ", or name the format to see what is missing",
 	}
 }
 

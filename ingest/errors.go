@@ -1,6 +1,12 @@
 package ingest
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/instruments"
+)
 
 // Reason says which field of a record breaks which rule. It never holds the
 // value.
@@ -40,20 +46,52 @@ func (e *FileError) Error() string {
 // Unwrap returns the cause.
 func (e *FileError) Unwrap() error { return e.Err }
 
+// FormatError says that a format is asked for by a name that none has.
+type FormatError struct {
+	Name  string
+	Known []string
+}
+
+// Error names those that there are.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("format %q is not known: use one of %s", e.Name, strings.Join(e.Known, ", "))
+}
+
+// CheckFormat returns a FormatError where name is not empty and none of the
+// formats has it.
+func CheckFormat(formats []Format, name string) error {
+	if name == "" || slices.ContainsFunc(formats, func(f Format) bool { return f.Name == name }) {
+		return nil
+	}
+	return &FormatError{Name: name, Known: formatNames(formats)}
+}
+
+func formatNames(formats []Format) []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Name
+	}
+	return names
+}
+
 // Rules are the words in which a refusal is told. They are part of the
 // contract: senders' programs read them.
 const (
-	RuleRequired          = "required"           // the field must be there
-	RuleMalformed         = "malformed"          // the line or value can not be read at all
-	RuleUnknownField      = "unknown_field"      // no field of that name
-	RuleEncoding          = "encoding"           // not UTF-8
-	RuleTooLong           = "too_long"           // longer than any real value
-	RuleType              = "type"               // text where a number is wanted, and the like
-	RuleNotAllowed        = "not_allowed"        // not one of the allowed words
-	RuleOutOfRange        = "out_of_range"       // a number or code outside its range
-	RuleItemCount         = "item_count"         // not as many answers as the instrument has items
-	RuleInFuture          = "in_future"          // dated after today
-	RuleUnknownInstrument = "unknown_instrument" // no such instrument or version
+	RuleRequired          = "required"                     // the field must be there
+	RuleMalformed         = "malformed"                    // the line or value can not be read at all
+	RuleUnknownField      = "unknown_field"                // no field of that name
+	RuleEncoding          = "encoding"                     // not UTF-8
+	RuleTooLong           = "too_long"                     // longer than any real value
+	RuleType              = "type"                         // text where a number is wanted, and the like
+	RuleNotAllowed        = "not_allowed"                  // not one of the allowed words
+	RuleOutOfRange        = "out_of_range"                 // a number or code outside its range
+	RuleWrongItemCount    = instruments.RuleWrongItemCount // not as many answers as the instrument has items
+	RuleCodeOutOfRange    = instruments.RuleCodeOutOfRange // an answer's code outside its item's range
+	RuleCodeNotInteger    = instruments.RuleCodeNotInteger // an answer that is no whole number
+	RulePrecision         = "precision"                    // a month or year where the day is needed
+	RuleDateOrder         = "date_order"                   // before the referral
+	RuleInFuture          = "in_future"                    // dated after today
+	RuleUnknownInstrument = "unknown_instrument"           // no such instrument or version
 	RuleUnknownProgramme  = "unknown_programme"
 	RuleUnknownTimepoint  = "unknown_timepoint"
 	RuleUnknownKey        = "unknown_key"       // not an intervention or procedure of the programme

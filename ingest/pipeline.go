@@ -18,6 +18,8 @@ type Options struct {
 	Formats []Format
 	// Metrics is where the counters are registered; nil keeps them unregistered.
 	Metrics prometheus.Registerer
+	// BatchRows closes a batch of an import; 0 is the most, 50,000.
+	BatchRows int
 	// Allocator is for Arrow memory; nil is Go's.
 	Allocator memory.Allocator
 }
@@ -28,6 +30,7 @@ type Pipeline struct {
 	Setting
 	formats []Format
 	writer  Writer
+	rows    int // that close a batch
 	alloc   memory.Allocator
 	metrics *metrics
 	chunks  sync.Pool
@@ -38,6 +41,9 @@ func New(w Writer, o Options) *Pipeline {
 	p := &Pipeline{Setting: o.Setting, formats: o.Formats, writer: w, alloc: o.Allocator, metrics: newMetrics(o.Metrics)}
 	if p.alloc == nil {
 		p.alloc = memory.DefaultAllocator
+	}
+	if p.rows = o.BatchRows; p.rows <= 0 || p.rows > maxBatchRows {
+		p.rows = maxBatchRows
 	}
 	if p.Now == nil {
 		p.Now = time.Now
@@ -89,7 +95,7 @@ func (p *Pipeline) Import(ctx context.Context, src Source, o ImportOptions, prog
 	}
 	writer := p.writer
 	if o.DryRun {
-		writer = &dryRun{stored: p.writer, seen: map[uint64]struct{}{}}
+		writer = dryRun{stored: p.writer}
 	}
 	run := importRun{pipeline: p, writer: writer, report: &report, size: src.Size, progress: progress}
 	return report, run.do(ctx, decoder, in)
@@ -145,7 +151,7 @@ func (r *importRun) decode(ctx context.Context, d Decoder, in *stream, empty <-c
 		case <-ctx.Done():
 			return
 		}
-		c.fill(d, &r.pipeline.Setting)
+		c.fill(d, &r.pipeline.Setting, r.pipeline.rows)
 		c.bytes = in.bytes.n
 		select {
 		case full <- c:
@@ -159,9 +165,9 @@ func (r *importRun) decode(ctx context.Context, d Decoder, in *stream, empty <-c
 }
 
 // fill reads a batch's worth of records.
-func (c *chunk) fill(d Decoder, s *Setting) {
+func (c *chunk) fill(d Decoder, s *Setting, most int) {
 	c.n, c.end, c.err = 0, false, nil
-	for rows := 0; rows < maxBatchRows; c.n++ {
+	for rows := 0; rows < most; c.n++ {
 		if c.n == len(c.records) {
 			c.records = append(c.records, new(Record))
 		}
@@ -184,7 +190,7 @@ func (c *chunk) fill(d Decoder, s *Setting) {
 
 // write stores chunks as they come: one alone at once, more as a bulk.
 func (r *importRun) write(ctx context.Context, empty chan<- *chunk, full <-chan *chunk) error {
-	w := newCommitter(r.pipeline)
+	w := newCommitter(r.pipeline, true)
 	defer w.close()
 	var bulk Bulk
 	for {

@@ -117,9 +117,7 @@ func (s *Setting) checkEpisode(r *Record, v *Episode) {
 	if _, ok := p.Procedure(v.Procedure); !ok && v.Procedure != "" && len(p.Procedures) > 0 {
 		r.Reject("procedure", RuleUnknownKey)
 	}
-	if v.ReferredOn > s.latest() {
-		r.Reject("referred_on", RuleInFuture)
-	}
+	s.checkDates(r, v)
 	if v.Age > 130 {
 		r.Reject("age", RuleOutOfRange)
 	}
@@ -129,6 +127,25 @@ func (s *Setting) checkEpisode(r *Record, v *Episode) {
 	for i := range v.Covariates {
 		if !allowed(&p.Covariates[i], &v.Covariates[i]) {
 			r.Reject(p.Covariates[i].Name, RuleOutOfRange)
+		}
+	}
+}
+
+// checkDates refuses days that can not be. A withdrawal need not be in order:
+// the order may be what was wrong.
+func (s *Setting) checkDates(r *Record, v *Episode) {
+	for _, d := range []struct {
+		field string
+		on    record.Date
+	}{
+		{"referred_on", v.ReferredOn}, {"first_contact_on", v.FirstContactOn},
+		{"treatment_start", v.TreatmentStart}, {"discharged_on", v.DischargedOn},
+	} {
+		switch {
+		case d.on > s.latest():
+			r.Reject(d.field, RuleInFuture)
+		case d.on != 0 && d.on < v.ReferredOn && v.Status != record.EpisodeEnteredInError:
+			r.Reject(d.field, RuleDateOrder)
 		}
 	}
 }

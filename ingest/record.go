@@ -166,6 +166,10 @@ func (r *Record) rows() int {
 	return len(r.Responses) + len(r.Episodes) + len(r.Events) + len(r.Patients)
 }
 
+// final reports whether the record's identifier was made of its content and its
+// place among equal records, so that it is one of its kind in its source.
+func (r *Record) final() bool { return len(r.Responses) > 0 && r.Responses[0].Final }
+
 // keys appends the identity of each of the record's rows to list. The first
 // one stands for the record where one is enough to know it is new.
 func (r *Record) keys(list []Key) []Key {

@@ -170,6 +170,7 @@ func TestParseNamesFileAndField(t *testing.T) {
 		{"from: 2016-11-30", "from: 30/11/2016", "interventions[0].from: must be a day"},
 		{"- icb", "- trust", "dimensions[3]: trust is not a dimension"},
 		{"name: prior_surgery", "name: age", "covariates[1].name: age is a column of every episode"},
+		{"name: prior_surgery", "name: source_id", "covariates[1].name: source_id is a column of every episode"},
 		{"name: prior_surgery", "name: odi_12m", "covariates[1].name: odi_12m is a column"},
 		{"levels: [lt_6w, 6w_12w, 3m_12m, gt_12m]", "levels: [any]", "covariates[0].levels: a category needs two"},
 		{"min: 10, max: 80", "min: 80, max: 10", "covariates[3]: min must be below max"},

@@ -15,12 +15,19 @@ var (
 	nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
-// reserved are the columns that every episode has: a covariate may not take
-// their name.
+// reserved are, beside the dimensions, the columns that every episode has: on
+// the wire, among the facts and in outcome.
 var reserved = []string{
-	"kind", "id", "source_version", "updated_at", "programme", "patient", "episode", "status",
+	"kind", "id", "source", "source_id", "source_version", "updated_at", "programme", "patient", "episode", "status",
 	"referred_on", "first_contact_on", "treatment_start", "discharged_on", "prior_episode_id", "fy", "wait_days",
-	"age", "imd_decile", "imd_version", "live", "version", "patient_id", "episode_id", "received_at",
+	"age", "imd_decile", "imd_version", "live", "version", "patient_id", "episode_id", "received_at", "earliest",
+}
+
+// Reserved says whether every episode has a column or a dimension of that name,
+// which a covariate can therefore not take.
+func Reserved(name string) bool {
+	_, dimension := LookupDimension(name)
+	return dimension || slices.Contains(reserved, name)
 }
 
 var guidelineStatuses = []string{"offer", "consider", "do_not_offer", "not_assessed"}
@@ -135,8 +142,7 @@ func (c *checker) covariates(p *Programme) {
 		field := fmt.Sprintf("covariates[%d]", i)
 		c.require(nameForm.MatchString(v.Name), field+".name", "must be lower-case words joined by _")
 		c.unique(seen, v.Name, field+".name")
-		_, dimension := LookupDimension(v.Name)
-		c.require(!dimension && !slices.Contains(reserved, v.Name) && !p.isScore(v.Name), field+".name", "%s is a column of every episode: take another name", v.Name)
+		c.require(!Reserved(v.Name) && !p.isScore(v.Name), field+".name", "%s is a column of every episode: take another name", v.Name)
 		c.require(v.Label != "", field+".label", "is missing")
 		switch v.Kind {
 		case Integer:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,9 @@ func TestAskRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"outcomes", map[string][]string{"by": {"procedure"}}, queries.InvalidArgument, "region"},
 		{"outcomes", map[string][]string{"by": {"sex", "region", "icb", "year"}}, queries.InvalidArgument, "at most 3"},
 		{"outcomes", map[string][]string{"year": {"2016/18"}}, queries.InvalidArgument, "2025/26"},
-		{"outcomes", map[string][]string{"level": {"95"}}, queries.InvalidArgument, "0.5 to 0.999"},
+		{"outcomes", map[string][]string{"level": {"95"}}, queries.InvalidArgument, "0.8, 0.9, 0.95, 0.99, 0.998"},
+		{"outcomes", map[string][]string{"level": {"0.93"}}, queries.InvalidArgument, "0.8, 0.9, 0.95, 0.99, 0.998"},
+		{"compare", map[string][]string{"level": {"0.9500001"}}, queries.InvalidArgument, "0.8, 0.9, 0.95, 0.99, 0.998"},
 		{"funnel", map[string][]string{"overdispersed": {"perhaps"}}, queries.InvalidArgument, "true or false"},
 		{"compare", map[string][]string{"programme": {"nhs-proms"}}, queries.InvalidArgument, "no interventions"},
 		{"compare", map[string][]string{"interventions": {"cppp"}}, queries.InvalidArgument, "two or more"},
@@ -45,6 +48,23 @@ func TestAskRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		var e *queries.Error
 		if !errors.As(err, &e) || e.Kind != c.kind || !strings.Contains(e.Message, c.says) {
 			t.Errorf("ask %s %v: %v, want %s saying %q", c.name, c.params, err, c.kind, c.says)
+		}
+	}
+}
+
+func TestListsAreSplitOutsideBrackets(t *testing.T) {
+	for text, want := range map[string][]string{
+		"age, factor(a, b),sex": {"age", "factor(a, b)", "sex"}, "a": {"a"}, "": {""}, "a),b": {"a)", "b"}, "f(g(a,b),c),d": {"f(g(a,b),c)", "d"},
+	} {
+		if got := queries.SplitList(text); !slices.Equal(got, want) {
+			t.Errorf("SplitList(%q) = %q, want %q", text, got, want)
+		}
+	}
+	// a question takes a list as one text or as several, to the same effect
+	for _, list := range [][]string{{"age,factor(sex, bmi)"}, {"age", "factor(sex, bmi)"}} {
+		err := queries.Check(queries.Question{Name: "compare", Params: map[string][]string{"covariates": list}})
+		if err == nil || !strings.Contains(err.Error(), `"factor(sex, bmi)"`) {
+			t.Errorf("covariates %q: %v, want the term named whole", list, err)
 		}
 	}
 }

@@ -255,7 +255,12 @@ func (d *desk) ask(t testing.TB, name string, undisclosed bool, params ...string
 
 func askOf(t testing.TB, d *queries.Desk, name string, undisclosed bool, params ...string) table {
 	t.Helper()
-	q := queries.Question{Name: name, Params: map[string][]string{}, Actor: "test", Undisclosed: undisclosed}
+	return askBy(t, d, "test", name, undisclosed, params...)
+}
+
+func askBy(t testing.TB, d *queries.Desk, actor, name string, undisclosed bool, params ...string) table {
+	t.Helper()
+	q := queries.Question{Name: name, Params: map[string][]string{}, Actor: actor, Undisclosed: undisclosed}
 	for i := 0; i < len(params); i += 2 {
 		q.Params[params[i]] = strings.Split(params[i+1], ",")
 	}

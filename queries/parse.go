@@ -100,13 +100,32 @@ func (r *reading) one(name, def string) string {
 // false where there are none.
 func (r *reading) list(name string) (values []string, given bool) {
 	for _, v := range r.given[name] {
-		for _, part := range strings.Split(v, ",") {
-			if part = strings.TrimSpace(part); part != "" && !slices.Contains(values, part) {
+		for _, part := range SplitList(v) {
+			if part != "" && !slices.Contains(values, part) {
 				values = append(values, part)
 			}
 		}
 	}
 	return values, len(values) > 0
+}
+
+// SplitList splits the text of a list parameter at the commas outside brackets,
+// so that factor(a, b) stays whole, without the space around the values.
+func SplitList(text string) []string {
+	var out []string
+	depth, start := 0, 0
+	for i, c := range text {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth = max(0, depth-1)
+		case c == ',' && depth == 0:
+			out = append(out, strings.TrimSpace(text[start:i]))
+			start = i + 1
+		}
+	}
+	return append(out, strings.TrimSpace(text[start:]))
 }
 
 func (r *reading) flag(name string) bool {
@@ -237,10 +256,11 @@ func (r *reading) by(p *programme.Programme) []string {
 
 func (r *reading) level() float64 {
 	v, err := strconv.ParseFloat(r.one("level", "0.95"), 64)
-	if err != nil || !(v >= 0.5 && v <= 0.999) {
-		r.fail("level: give the coverage of intervals as a number from 0.5 to 0.999")
+	text := strconv.FormatFloat(v, 'g', -1, 64)
+	if err != nil || !slices.Contains(disclosure.Levels(), text) {
+		r.fail("level: give the coverage of intervals as one of %s", strings.Join(disclosure.Levels(), ", "))
 	}
-	r.canonical["level"] = []string{strconv.FormatFloat(v, 'g', -1, 64)}
+	r.canonical["level"] = []string{text}
 	return v
 }
 

@@ -133,7 +133,7 @@ func yearParam() Param {
 }
 
 func levelParam() Param {
-	return Param{Name: "level", Kind: NumberParam, Default: "0.95", Description: "coverage of intervals, 0.5 to 0.999"}
+	return Param{Name: "level", Kind: NumberParam, Default: "0.95", Values: disclosure.Levels(), Description: "coverage of intervals"}
 }
 
 func byParam(def string, most int) Param {

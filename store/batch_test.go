@@ -224,29 +224,6 @@ func TestChangedProgrammeRebuilds(t *testing.T) {
 	check(t, s)
 }
 
-// TestAttachLeavesABatchAlone opens the database beside its owner.
-func TestAttachLeavesABatchAlone(t *testing.T) {
-	db := chtest.New(t)
-	s := reopen(t, db)
-	bulk, err := s.Writer().Bulk(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := bulk.Write(context.Background(), answer(2).batch(t)); err != nil {
-		t.Fatal(err)
-	}
-	cfg := config(db)
-	cfg.Attach = true
-	beside, err := store.Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer beside.Close()
-	if beside.Writer() != nil || count1(t, beside, nil) != 0 || version(t, beside) != 0 {
-		t.Error("an attached store writes")
-	}
-}
-
 func TestReceipts(t *testing.T) {
 	s, _ := open(t)
 	ctx := context.Background()

@@ -22,8 +22,9 @@ import (
 )
 
 // history makes up what could happen to a few patients: late, duplicate, out of
-// order, retracted and amended answers, moved episodes and years, stated and
-// derived timepoints, unknown episodes, proxies, episodes entered in error.
+// order, retracted and amended answers, responses that become one to another
+// instrument, moved episodes and years, stated and derived timepoints, unknown
+// episodes, proxies, episodes entered in error.
 type history struct {
 	random *rand.Rand
 	steps  []facts
@@ -39,7 +40,7 @@ func newHistory(seed uint64, steps int) *history {
 		case n < 3:
 			h.steps = append(h.steps, facts{episodes: []record.Episode{h.episode()}})
 		case n < 9 || len(h.steps) == 0:
-			h.steps = append(h.steps, facts{scores: []record.Score{h.score()}})
+			h.steps = append(h.steps, facts{scores: h.scores()})
 		default: // the same again
 			h.steps = append(h.steps, h.steps[h.random.IntN(len(h.steps))])
 		}
@@ -88,15 +89,15 @@ func (h *history) episode() record.Episode {
 	return e
 }
 
-func (h *history) score() record.Score {
+// scores are those of one version of a response, of any instrument: a further
+// version of the same response mostly names another.
+func (h *history) scores() []record.Score {
 	s := record.Score{
 		PatientID: h.patient(), ResponseID: uint64(1 + h.random.IntN(12)), Version: h.version(), Status: record.ScoreComplete,
 		Programme: "back-pain", AnsweredOn: h.day(0, 1100), ReceivedAt: received, ReportedBy: record.ByPatient,
 		Units: int32(h.random.IntN(100)), HasUnits: true,
 	}
 	s.AnsweredAt = s.AnsweredOn.Time().Add(time.Duration(h.random.IntN(3)) * time.Hour)
-	kinds := instruments.ScoresOf([]instruments.ID{"odi", "eqvas", "nrs_back"}[h.random.IntN(3)])
-	s.Name, s.Algorithm, s.ValueSet = kinds[0].Name, kinds[0].Algorithm, kinds[0].ValueSet
 	if h.random.IntN(2) == 0 {
 		s.EpisodeID = uint64(1 + h.random.IntN(4)) // 4 does not exist
 	}
@@ -111,10 +112,18 @@ func (h *history) score() record.Score {
 	case 2:
 		predicted := float64(h.random.IntN(100)) / 4
 		s.Predicted = &predicted
-	case 3:
-		s.Algorithm = "odi-0" // not the current one
 	}
-	return s
+	old := h.random.IntN(8) == 0
+	var all []record.Score
+	for _, id := range [][]instruments.ID{{"odi"}, {"eqvas"}, {"nrs_back"}, {"eq5d5l", "eqvas"}, {"eq5d3l", "eqvas"}}[h.random.IntN(5)] {
+		kind := instruments.ScoresOf(id)[0]
+		s.Name, s.Algorithm, s.ValueSet = kind.Name, kind.Algorithm, kind.ValueSet
+		if old {
+			s.Algorithm = "odi-0" // not the current one
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // all joins the facts of the steps.
@@ -184,7 +193,11 @@ func compare(t *testing.T, got, want map[episodeKey]map[string]string) {
 		t.Errorf("outcome has %d live episodes, want %d", len(got), len(want))
 	}
 	for key, row := range want {
-		for column, value := range got[key] {
+		derived, ok := got[key]
+		if !ok {
+			t.Errorf("episode %d of %x is missing", key.id, key.patient[:1])
+		}
+		for column, value := range derived {
 			missing := map[string]string{"sex": "unknown", "startback_risk": "unknown", "imd_decile": "0"}[column]
 			if w, ok := row[column]; ok && value != w || !ok && value != missing {
 				t.Errorf("episode %d of %x: %s = %q, want %q", key.id, key.patient[:1], column, value, w)

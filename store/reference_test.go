@@ -3,6 +3,7 @@ package store_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/lumbar-health/lumbar/instruments"
@@ -23,6 +24,12 @@ type scoreKey struct {
 	name, algorithm, valueSet string
 }
 
+// responseKey names a response.
+type responseKey struct {
+	patient record.PatientID
+	id      uint64
+}
+
 // reference derives outcome in plain Go, from the words of domain 2.1 and
 // data-model section 3, for comparison with the SQL. A row is its columns as
 // text; a missing value is absent.
@@ -41,6 +48,15 @@ func reference(f facts) map[episodeKey]map[string]string {
 			scores[key] = s
 		}
 	}
+	// Only what the current version of a response says is an answer.
+	latest := map[responseKey]uint64{}
+	for _, s := range scores {
+		key := responseKey{s.PatientID, s.ResponseID}
+		latest[key] = max(latest[key], s.Version)
+	}
+	maps.DeleteFunc(scores, func(_ scoreKey, s record.Score) bool {
+		return s.Version < latest[responseKey{s.PatientID, s.ResponseID}]
+	})
 	rows := map[episodeKey]map[string]string{}
 	for key, e := range episodes {
 		if e.Status != record.EpisodeEnteredInError {

@@ -25,12 +25,9 @@ type Config struct {
 	Addr, HTTPAddr, Database, User, Password string
 	TLS                                      *tls.Config // nil: plain connections
 	Programmes                               []*programme.Programme
-	// Attach opens a database that another process owns: for reading only,
-	// without a migration, a repair or a writer.
-	Attach     bool
-	Log        *slog.Logger
-	Registerer prometheus.Registerer // nil: no metrics
-	Clock      func() time.Time      // nil: the machine's
+	Log                                      *slog.Logger
+	Registerer                               prometheus.Registerer // nil: no metrics
+	Clock                                    func() time.Time      // nil: the machine's
 }
 
 // Store is an open database.
@@ -72,10 +69,8 @@ func (s *Store) open(ctx context.Context, cfg Config, catalogue *schema.Catalogu
 	if err := s.Ping(ctx); err != nil {
 		return err
 	}
-	if !cfg.Attach {
-		if err := s.openWriter(ctx, cfg, catalogue); err != nil {
-			return err
-		}
+	if err := s.openWriter(ctx, cfg, catalogue); err != nil {
+		return err
 	}
 	s.reader, err = read.New(s.conn, catalogue, cfg.Registerer)
 	return err
@@ -123,8 +118,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Reader returns the reader of outcome.
 func (s *Store) Reader() *read.Reader { return s.reader }
 
-// Writer returns the one writer; nil where the store is attached to a database
-// that another process owns.
+// Writer returns the one writer.
 func (s *Store) Writer() *write.Writer { return s.writer }
 
 // Close closes the connections. What was written stays.

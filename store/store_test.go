@@ -127,6 +127,27 @@ func TestCatalogueIsTheTable(t *testing.T) {
 	}
 }
 
+// TestEveryColumnIsReserved holds the names that a covariate cannot take
+// complete: they are the columns of a database without a programme.
+func TestEveryColumnIsReserved(t *testing.T) {
+	conn := chtest.New(t).Conn(t)
+	ctx := context.Background()
+	if _, err := schema.Migrate(ctx, conn, received); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"episode", "outcome"} {
+		columns, err := schema.TableColumns(ctx, conn, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range columns {
+			if !programme.Reserved(name) {
+				t.Errorf("a covariate may be called %s, which is a column of %s", name, table)
+			}
+		}
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	s, conn := open(t)
 	ctx := context.Background()

@@ -3,6 +3,7 @@ package casemix
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -54,10 +55,10 @@ const (
 )
 
 // groups reduces the data by provider, 1 to 6; predictions have one decimal.
-func (g rGolden) groups(t *testing.T) []Group {
+func (g rGolden) groups(t *testing.T) []moments.Matrix {
 	t.Helper()
 	terms := []moments.Term{moments.Intercept(), moments.Column("y"), moments.Column("q"), moments.Column("age"), moments.Column("sex"), moments.Column("pred")}
-	var out []Group
+	var out []moments.Matrix
 	for j := 1.0; j <= 6; j++ {
 		var rows []float64
 		for i, p := range g.Provider {
@@ -69,13 +70,49 @@ func (g rGolden) groups(t *testing.T) []Group {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, Group{Name: strconv.Itoa(int(j)), Moments: m})
+		out = append(out, m)
 	}
 	return out
 }
 
 // lowerIsBetter: the test data are like ODI.
-var lowerIsBetter = Options{Sign: -1}
+const lowerIsBetter = -1
+
+var modelled = []int{0, colQ, colAge, colSex}
+
+// unitsOf holds each group against all of them, as the product does.
+func unitsOf(t *testing.T, m Model, groups []moments.Matrix, sign float64) Result {
+	t.Helper()
+	total := merge(t, groups)
+	r := Result{NationalN: total.N, Sigma: m.Sigma}
+	if r.Sigma == 0 {
+		r.Sigma, _ = m.Residual.StdDev(total, m.Lost)
+	}
+	r.NationalFollowUp, _ = total.Mean(colY)
+	r.NationalBaseline, _ = total.Mean(colQ)
+	r.NationalGain = sign * (r.NationalFollowUp - r.NationalBaseline)
+	bias, _ := m.Residual.Mean(total)
+	for j, g := range groups {
+		mean, _ := m.Residual.Mean(g)
+		sd, _ := m.Residual.StdDev(g, 1)
+		u := Unit{Name: strconv.Itoa(j + 1), N: g.N, Difference: mean - bias, ResidualSD: &sd}
+		u.MeanFollowUp, _ = g.Mean(colY)
+		u.MeanBaseline, _ = g.Mean(colQ)
+		u.MeanExpected = u.MeanFollowUp - mean
+		r.finish(&u, sign)
+		r.Units = append(r.Units, u)
+	}
+	return r
+}
+
+func merge(t *testing.T, groups []moments.Matrix) moments.Matrix {
+	t.Helper()
+	total, err := moments.MergeAll(groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return total
+}
 
 func checkUnits(t *testing.T, what string, r Result, want rCase) {
 	t.Helper()
@@ -84,8 +121,8 @@ func checkUnits(t *testing.T, what string, r Result, want rCase) {
 		return
 	}
 	for i, u := range r.Units {
-		if !near(*u.AdjustedGain, want.AdjustedGain[i], 1e-10) || !near(*u.Z, want.Z[i], 1e-9) || !near(*u.ResidualSD, want.SD[i], 1e-10) {
-			t.Errorf("%s provider %s: gain %v z %v sd %v, R has %v, %v, %v", what, u.Name, *u.AdjustedGain, *u.Z, *u.ResidualSD, want.AdjustedGain[i], want.Z[i], want.SD[i])
+		if !near(u.Gain, want.AdjustedGain[i], 1e-10) || !near(u.Z, want.Z[i], 1e-9) || !near(*u.ResidualSD, want.SD[i], 1e-10) {
+			t.Errorf("%s provider %s: gain %v z %v sd %v, R has %v, %v, %v", what, u.Name, u.Gain, u.Z, *u.ResidualSD, want.AdjustedGain[i], want.Z[i], want.SD[i])
 		}
 		if want.Expected != nil && (!near(u.MeanExpected, want.Expected[i], 1e-10) || !near(u.Difference, want.Difference[i], 1e-9)) {
 			t.Errorf("%s provider %s: expected %v difference %v, R has %v and %v", what, u.Name, u.MeanExpected, u.Difference, want.Expected[i], want.Difference[i])
@@ -96,24 +133,20 @@ func checkUnits(t *testing.T, what string, r Result, want rCase) {
 func TestAgreesWithR(t *testing.T) {
 	g := readR(t)
 	groups := g.groups(t)
-	published, err := Published(groups, Columns{FollowUp: colY, Baseline: colQ, Expected: colPred}, lowerIsBetter)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkUnits(t, "published", published, g.Published)
+	checkUnits(t, "published", unitsOf(t, Published(colY, colPred), groups, lowerIsBetter), g.Published)
 	for _, c := range g.Cases {
-		opts := lowerIsBetter
-		opts.WithinProvider = c.Within
-		r, err := Fitted(groups, Columns{FollowUp: colY, Baseline: colQ}, []int{0, colQ, colAge, colSex}, opts)
-		if err != nil {
-			t.Fatal(err)
+		parts := groups
+		if !c.Within { // all records as one group: no provider effects
+			parts = []moments.Matrix{merge(t, groups)}
 		}
-		checkUnits(t, r.Method, r, c)
-		if !c.Within {
-			for k, b := range c.Slopes {
-				if !near(r.Fit.Coef[k+1], b, 1e-11) {
-					t.Errorf("slope %d = %v, R has %v", k, r.Fit.Coef[k+1], b)
-				}
+		m, dropped, err := Fit(parts, colY, modelled)
+		if err != nil || len(dropped) > 0 {
+			t.Fatal(dropped, err)
+		}
+		checkUnits(t, fmt.Sprintf("within providers %v", c.Within), unitsOf(t, m, groups, lowerIsBetter), c)
+		for k, b := range c.Slopes {
+			if got := -m.Residual[modelled[k+1]]; !near(got, b, 1e-11) {
+				t.Errorf("slope %d = %v, R has %v", k, got, b)
 			}
 		}
 	}
@@ -157,13 +190,15 @@ func TestMomentsAreRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkUnits(t, "rows", rows, g.Cases[0])
-	sums, err := Fitted(g.groups(t), Columns{FollowUp: colY, Baseline: colQ}, []int{0, colQ, colAge, colSex}, lowerIsBetter)
+	groups := g.groups(t)
+	m, _, err := Fit([]moments.Matrix{merge(t, groups)}, colY, modelled)
 	if err != nil {
 		t.Fatal(err)
 	}
+	sums := unitsOf(t, m, groups, lowerIsBetter)
 	for i, u := range rows.Units {
 		v := sums.Units[i]
-		if !near(u.MeanGain, v.MeanGain, 1e-11) || !near(u.Limits.Lower998, v.Limits.Lower998, 1e-11) || *u.Outlier != *v.Outlier || u.N != v.N {
+		if !near(u.MeanGain, v.MeanGain, 1e-11) || !near(u.Limits.Lower998, v.Limits.Lower998, 1e-11) || u.Outlier != v.Outlier || u.N != v.N {
 			t.Errorf("rows %+v, moments %+v", u, v)
 		}
 	}
@@ -189,14 +224,15 @@ func TestDomainVector(t *testing.T) {
 		}
 		return m
 	}
-	groups := []Group{{"A", reduce(1, .5, .2, 1, .6, .4, 1, .7, .6)}, {"B", reduce(1, .2, .1, 1, .5, .3)}}
-	r, err := Fitted(groups, Columns{FollowUp: 1, Baseline: 2}, []int{0, 2}, Options{Sign: 1})
+	groups := []moments.Matrix{reduce(1, .5, .2, 1, .6, .4, 1, .7, .6), reduce(1, .2, .1, 1, .5, .3)}
+	m, _, err := Fit([]moments.Matrix{merge(t, groups)}, 1, []int{0, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := unitsOf(t, m, groups, 1)
 	a := r.Units[0]
 	for name, pair := range map[string][2]float64{
-		"b": {r.Fit.Coef[1], 0.878378378}, "a": {r.Fit.Coef[0], 0.218918919}, "gain A": {*a.AdjustedGain, 0.209730}, "gain B": {*r.Units[1].AdjustedGain, 0.135405},
+		"b": {-m.Residual[2], 0.878378378}, "a": {-m.Residual[0], 0.218918919}, "gain A": {a.Gain, 0.209730}, "gain B": {r.Units[1].Gain, 0.135405},
 		"sigma": {r.Sigma, 0.092756}, "low": {a.Limits.Lower95, 0.075039}, "high": {a.Limits.Upper95, 0.284961}, "unadjusted A": {a.MeanGain, 0.2},
 	} {
 		if math.Abs(pair[0]-pair[1]) > 5e-7 {
@@ -207,80 +243,75 @@ func TestDomainVector(t *testing.T) {
 
 // TestSignFlips holds that a mirrored scale mirrors nothing but the scores.
 func TestSignFlips(t *testing.T) {
-	g := readR(t)
-	groups := g.groups(t)
-	c := Columns{FollowUp: colY, Baseline: colQ, Expected: colPred}
-	low, err := Published(groups, c, Options{Sign: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	high, err := Published(groups, c, Options{Sign: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	groups := readR(t).groups(t)
+	m := Published(colY, colPred)
+	low, high := unitsOf(t, m, groups, -1), unitsOf(t, m, groups, 1)
 	slices.Reverse(groups)
-	reversed, err := Published(groups, c, Options{Sign: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	reversed := unitsOf(t, m, groups, 1)
 	for i, u := range low.Units {
-		if !near(*u.AdjustedGain, -*high.Units[i].AdjustedGain, 1e-12) || !near(*u.AdjustedGain, -*reversed.Units[5-i].AdjustedGain, 1e-12) {
-			t.Errorf("provider %s: %v, mirrored %v", u.Name, *u.AdjustedGain, *high.Units[i].AdjustedGain)
+		if !near(u.Gain, -high.Units[i].Gain, 1e-12) || !near(u.Gain, -reversed.Units[5-i].Gain, 1e-12) {
+			t.Errorf("provider %s: %v, mirrored %v", u.Name, u.Gain, high.Units[i].Gain)
 		}
 	}
 }
 
-func TestSmallProvidersHaveNoAdjustedFigure(t *testing.T) {
-	r, err := Published(readR(t).groups(t), Columns{FollowUp: colY, Baseline: colQ, Expected: colPred}, Options{Sign: -1, MinModelled: 30})
+// A column that does not vary, or is twice another, is left out and named.
+func TestFitDropsWhatItCanNotEstimate(t *testing.T) {
+	terms := []moments.Term{moments.Intercept(), moments.Column("b"), moments.Column("f"), moments.Column("constant"), moments.Column("double")}
+	var x []float64
+	for i := range 30 {
+		b := float64(i % 7)
+		x = append(x, 1, b, 3+0.5*b+float64(i%3), 5, 2*b)
+	}
+	m, err := moments.FromRows(terms, []int64{1, 1, 2, 1, 1}, x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range r.Units {
-		shown := u.AdjustedGain != nil && u.Outlier != nil && u.Z != nil && u.AdjustedFollowUp != nil
-		hidden := u.AdjustedGain == nil && u.Outlier == nil && u.Z == nil && u.AdjustedFollowUp == nil
-		if u.N >= 30 && !shown || u.N < 30 && !hidden {
-			t.Errorf("provider %s of %d: %+v", u.Name, u.N, u)
-		}
+	model, dropped, err := Fit([]moments.Matrix{m}, 2, []int{0, 1, 3, 4})
+	if err != nil || !slices.Equal(dropped, []int{3, 4}) || model.Lost != 2 {
+		t.Fatalf("fit = %+v without %v, %v; want it without 3 and 4", model, dropped, err)
+	}
+	if mean, _ := model.Residual.Mean(m); math.Abs(mean) > 1e-12 {
+		t.Errorf("mean residual %v, want 0: expected scores have the observed mean", mean)
 	}
 }
 
 func TestErrors(t *testing.T) {
 	g := readR(t)
 	groups := g.groups(t)
-	c := Columns{FollowUp: colY, Baseline: colQ, Expected: colPred}
-	empty := []Group{{"none", moments.New(groups[0].Moments.Terms, groups[0].Moments.Units)}}
-	other := []Group{groups[0], {"other", moments.New(groups[0].Moments.Terms[:3], []int64{1, 1, 1})}}
-	exact, err := moments.FromRows(groups[0].Moments.Terms[:3], []int64{1, 1, 1}, []float64{1, 4, 4, 1, 9, 9, 1, 2, 2})
+	terms := groups[0].Terms[:3]
+	exact, err := moments.FromRows(terms, []int64{1, 1, 1}, []float64{1, 4, 4, 1, 9, 9, 1, 2, 2, 1, 7, 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	three, err := moments.FromRows(terms, []int64{1, 1, 1}, []float64{1, 4, 5, 1, 9, 9, 1, 2, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range []struct {
 		name   string
-		groups []Group
-		c      Columns
-		opts   Options
+		groups []moments.Matrix
+		x      []int
 		want   error
 	}{
-		{"no providers", nil, c, lowerIsBetter, analytics.ErrTooFewObservations},
-		{"no records", empty, c, lowerIsBetter, analytics.ErrTooFewObservations},
-		{"other terms", other, c, lowerIsBetter, analytics.ErrInvalidParameter},
-		{"no sign", groups, c, Options{}, analytics.ErrInvalidParameter},
-		{"no follow-up", groups, Columns{Baseline: colQ, Expected: colPred}, lowerIsBetter, analytics.ErrInvalidParameter},
-		{"no prediction", groups, Columns{FollowUp: colY}, lowerIsBetter, analytics.ErrInvalidParameter},
-		{"out of range", groups, Columns{FollowUp: 99, Expected: 1}, lowerIsBetter, analytics.ErrInvalidParameter},
-		{"scores as predictions", groups, Columns{FollowUp: colY, Expected: colY}, lowerIsBetter, analytics.ErrInvalidParameter},
-		{"perfect prediction", []Group{{"exact", exact}}, Columns{FollowUp: 1, Expected: 2}, lowerIsBetter, analytics.ErrZeroVariance},
+		{"no providers", nil, modelled, analytics.ErrInvalidParameter},
+		{"no records", []moments.Matrix{moments.New(terms, exact.Units)}, []int{0, colQ}, analytics.ErrTooFewObservations},
+		{"other terms", []moments.Matrix{groups[0], exact}, modelled, analytics.ErrInvalidParameter},
+		{"column twice", groups, []int{0, colQ, colQ}, analytics.ErrInvalidParameter},
+		{"three records", []moments.Matrix{three}, []int{0, colQ}, analytics.ErrTooFewObservations},
+		{"no term", groups, []int{0}, analytics.ErrCollinear},
+		{"perfect prediction", []moments.Matrix{exact}, []int{0, colQ}, analytics.ErrZeroVariance},
 	} {
-		if _, err := Published(e.groups, e.c, e.opts); !errors.Is(err, e.want) {
+		if _, _, err := Fit(e.groups, colY, e.x); !errors.Is(err, e.want) {
 			t.Errorf("%s: %v, want %v", e.name, err, e.want)
 		}
-	}
-	if _, err := Fitted(groups, c, []int{0, colQ, colQ}, lowerIsBetter); !errors.Is(err, analytics.ErrInvalidParameter) {
-		t.Errorf("column twice: %v", err)
 	}
 	fit := g.fitRows(t)
 	if _, err := FromRows(fit, Provider{}, nil, nil, lowerIsBetter); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("no labels: %v", err)
+	}
+	if _, err := FromRows(fit, g.provider(), nil, nil, 0); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("no sign: %v", err)
 	}
 	p := g.provider()
 	p.Codes[3] = -1

@@ -3,9 +3,9 @@ package casemix
 import (
 	"fmt"
 	"math"
-	"sort"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/funnel"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
@@ -20,25 +20,55 @@ type Provider struct {
 	Codes []int
 }
 
+// Unit is one provider. MeanFollowUp, MeanBaseline and MeanExpected are raw
+// scores; MeanGain and Adjusted.Gain are signed so that positive is better;
+// AdjustedFollowUp is on the raw scale. Difference is the mean of observed −
+// expected, raw. ResidualSD is the standard deviation of observed − expected
+// within the provider (n−1), nil for one record. Limits stand around the
+// national mean gain.
+type Unit struct {
+	Name                                     string
+	N                                        int64
+	MeanFollowUp, MeanBaseline, MeanExpected float64
+	MeanGain, Difference, AdjustedFollowUp   float64
+	ResidualSD                               *float64
+	Adjusted
+	Limits funnel.Limits
+}
+
+// Result is all providers. The national figures are over all records given.
+// Sigma is the national residual standard deviation, divisor n−p.
+type Result struct {
+	NationalN                                        int64
+	NationalFollowUp, NationalBaseline, NationalGain float64
+	Sigma                                            float64
+	Units                                            []Unit
+	Fit                                              *linear.Fit
+}
+
 // FromRows is the own fit over rows: the residuals of a least-squares fit of the
 // follow-up score, averaged by provider. baseline is nil where the response is
-// itself a gain; capped bounds the predictions, nil for no cap. Providers come
-// out in the order of Names, those without rows left out.
+// itself a gain; capped bounds the predictions, nil for no cap; sign is +1 where
+// a higher score is better and −1 where a lower one is. Providers come out in
+// the order of Names, those without rows left out.
 //
-// Errors as Published. Equal to Fitted on the same rows to 1e-9 where no
+//	a column of other length, a row of no provider, another sign   ErrInvalidParameter
+//	residuals that do not vary                                     ErrZeroVariance
+//
+// Equal to Fit and Adjust on the same rows, taken as one group, to 1e-9 where no
 // prediction is capped.
-func FromRows(fit *linear.Rows, provider Provider, baseline []float64, capped *Range, opts Options) (Result, error) {
+func FromRows(fit *linear.Rows, provider Provider, baseline []float64, capped *Range, sign float64) (Result, error) {
 	n := fit.N
 	if len(provider.Codes) != n || baseline != nil && len(baseline) != n {
 		return Result{}, fmt.Errorf("casemix: columns of other length than the %d rows of the fit: %w", n, analytics.ErrInvalidParameter)
 	}
-	if opts.Sign != 1 && opts.Sign != -1 || opts.WithinProvider {
-		return Result{}, fmt.Errorf("casemix: rows need sign 1 or -1 and have no provider effects: %w", analytics.ErrInvalidParameter)
+	if sign != 1 && sign != -1 {
+		return Result{}, fmt.Errorf("casemix: sign %v, need 1 or -1: %w", sign, analytics.ErrInvalidParameter)
 	}
 	if !(fit.Sigma2 > 0) {
 		return Result{}, fmt.Errorf("casemix: residuals do not vary: %w", analytics.ErrZeroVariance)
 	}
-	r := Result{NationalN: int64(n), Sigma: math.Sqrt(fit.Sigma2), Fit: fit.Fit, Method: "own fit"}
+	r := Result{NationalN: int64(n), Sigma: math.Sqrt(fit.Sigma2), Fit: fit.Fit}
 	sums := make([]tally, len(provider.Names))
 	for i, g := range provider.Codes {
 		if g < 0 || g >= len(sums) {
@@ -56,15 +86,26 @@ func FromRows(fit *linear.Rows, provider Provider, baseline []float64, capped *R
 		r.NationalFollowUp += fit.Design.Y[i] / float64(n)
 		r.NationalBaseline += b / float64(n)
 	}
-	r.NationalGain = opts.Sign * (r.NationalFollowUp - r.NationalBaseline)
+	r.NationalGain = sign * (r.NationalFollowUp - r.NationalBaseline)
 	for g, s := range sums {
 		if s.n > 0 {
 			u := s.unit(provider.Names[g])
-			r.finish(&u, opts)
+			r.finish(&u, sign)
 			r.Units = append(r.Units, u)
 		}
 	}
 	return r, nil
+}
+
+// finish fills in what follows from the difference and the national figures.
+func (r *Result) finish(u *Unit, sign float64) {
+	u.Adjusted = Adjust(sign, u.Difference, r.NationalGain, r.Sigma, u.N)
+	u.AdjustedFollowUp = r.NationalFollowUp + u.Difference
+	u.MeanGain = sign * (u.MeanFollowUp - u.MeanBaseline)
+	u.Limits = funnel.Limits{
+		Lower95: r.NationalGain - funnel.AlertZ*u.StdErr, Upper95: r.NationalGain + funnel.AlertZ*u.StdErr,
+		Lower998: r.NationalGain - funnel.AlarmZ*u.StdErr, Upper998: r.NationalGain + funnel.AlarmZ*u.StdErr,
+	}
 }
 
 // tally adds up one provider's rows; residual and squares are Welford's.
@@ -93,15 +134,4 @@ func (t *tally) unit(name string) Unit {
 		u.ResidualSD = &sd
 	}
 	return u
-}
-
-// ordered lists the places of the weights, so that sums do not depend on the
-// order of a map.
-func ordered(weights map[int]float64) []int {
-	places := make([]int, 0, len(weights))
-	for i := range weights {
-		places = append(places, i)
-	}
-	sort.Ints(places)
-	return places
 }

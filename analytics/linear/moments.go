@@ -75,7 +75,7 @@ func solve(m moments.Matrix, cross func(i, j int) float64, y int, x []int) (inv 
 	for k, i := range x {
 		scale[k] = math.Sqrt(cross(i, i))
 		if raw := m.Sum(i, i); !(scale[k]*scale[k] > 1e-14*raw) {
-			return inv, nil, 0, 0, fmt.Errorf("linear: column %s does not vary: %w", m.Terms[i].Name, analytics.ErrCollinear)
+			return inv, nil, 0, 0, &Collinear{Place: i, Name: m.Terms[i].Name, why: "does not vary"}
 		}
 	}
 	r := make([][]float64, p) // upper triangle, R′R = scaled cross-products
@@ -91,7 +91,7 @@ func solve(m moments.Matrix, cross func(i, j int) float64, y int, x []int) (inv 
 				continue
 			}
 			if v < pivotTolerance {
-				return inv, nil, 0, 0, fmt.Errorf("linear: column %s is a combination of those before it: %w", m.Terms[x[i]].Name, analytics.ErrCollinear)
+				return inv, nil, 0, 0, &Collinear{Place: x[i], Name: m.Terms[x[i]].Name, why: "is a combination of those before it"}
 			}
 			r[i][i] = math.Sqrt(v)
 		}

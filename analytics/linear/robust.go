@@ -69,14 +69,18 @@ func (f *Fit) RobustFromMeat(meat []float64, kind HCKind) (Sym, error) {
 // Leverage returns h = x′(X′X)⁻¹x of one row or covariate pattern.
 func (f *Fit) Leverage(x []float64) float64 { return f.Inv.quadratic(x) }
 
+// leastLeft is the least share 1 − h of a residual that HC2 to HC4 weight up:
+// below it the residual is rounding.
+const leastLeft = 1e-8
+
 // HC returns the robust covariance of the coefficients. A row that alone
-// determines a coefficient (leverage 1) leaves HC2 to HC4 undefined:
+// determines a coefficient (leverage within 1e-8 of 1) leaves HC2 to HC4 undefined:
 // ErrZeroVariance. Checked against R's sandwich 3.0-2 to 1e-9.
 func (o *Rows) HC(kind HCKind) (Sym, error) {
 	meat := NewSym(o.P)
 	for i, e := range o.Residuals {
 		h := o.Leverage[i]
-		if kind >= HC2 && 1-h < 1e-10 {
+		if kind >= HC2 && 1-h < leastLeft {
 			return Sym{}, fmt.Errorf("linear: row %d alone determines a coefficient, %v is undefined: %w", i+1, kind, analytics.ErrZeroVariance)
 		}
 		w := 1.0

@@ -185,3 +185,25 @@ func sameShape(a, b Matrix) error {
 	}
 	return nil
 }
+
+// WithIndicator merges the moments of two groups of people and appends the term
+// that is 1 in the second and 0 in the first: its products are the second's own
+// sums. Groups of other terms or units are ErrShape. Neither is modified.
+func WithIndicator(zero, one Matrix, term Term) (Matrix, error) {
+	both, err := Merge(zero, one)
+	if err != nil {
+		return Matrix{}, err
+	}
+	p := len(both.Terms)
+	out := New(append(append([]Term(nil), both.Terms...), term), append(append([]int64(nil), both.Units...), 1))
+	out.N = both.N
+	copy(out.Exact, both.Exact)
+	copy(out.Float, both.Float)
+	for j := range p {
+		out.Exact[Cell(p, j)] = one.Exact[Cell(j, 0)]
+		out.Float[Cell(p, j)] = one.Float[Cell(j, 0)]
+	}
+	count := FromInt64(one.N)
+	out.Exact[Cell(p, 0)], out.Exact[Cell(p, p)] = count, count
+	return out, nil
+}

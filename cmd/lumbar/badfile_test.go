@@ -58,8 +58,8 @@ func TestFilesThatCanNotBeRead(t *testing.T) {
 		{[]string{at("other.csv", []byte("a,b\n1,2\n"))}, []string{"other.csv", "nhs-proms, arrow, ndjson"}},
 		{[]string{at("letter.docx", []byte("PK\x03\x04 this is no table"))}, []string{"letter.docx", "name the format"}},
 		{[]string{"--format", "nhs-proms", at("noise", []byte{0xff, 0xfe, 0, 1, 2})}, []string{"noise", "is not a CSV file"}},
+		{[]string{at("cut.json", []byte("["+oneAnswer+","+oneAnswer[:60]))}, []string{"cut.json", "cut short", "nothing of it was stored"}},
 		{[]string{at("empty.csv", nil)}, []string{"empty.csv", "empty"}},
-		{[]string{"--format", "xlsx", at("whole.csv", hip)}, []string{"xlsx", "nhs-proms"}},
 		{[]string{filepath.Join(dir, "nowhere.csv")}, []string{"nowhere.csv", "check the path"}},
 		{[]string{t.TempDir()}, []string{"no file to import"}},
 	} {
@@ -77,6 +77,9 @@ func TestFilesThatCanNotBeRead(t *testing.T) {
 			t.Errorf("import %v: the owner says %v", c.args, err)
 		}
 	}
+	// A format that there is none of is a mistake in the call, told before any file
+	// or data directory is opened.
+	refused(t, in.run(t, "import", "--format", "xlsx", at("whole.csv", hip)), 2, "xlsx", "nhs-proms, arrow, ndjson")
 	if v, err := h.desk.DataVersion(t.Context()); v != 0 || err != nil {
 		t.Errorf("something was stored: data version %d, %v", v, err)
 	}

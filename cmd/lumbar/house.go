@@ -16,9 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/lumbar-health/lumbar/ingest"
-	"github.com/lumbar-health/lumbar/ingest/arrowfile"
-	"github.com/lumbar-health/lumbar/ingest/nhsproms"
-	"github.com/lumbar-health/lumbar/ingest/wire"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries"
 	"github.com/lumbar-health/lumbar/record"
@@ -107,7 +104,7 @@ func (h *house) openStore(ctx context.Context) (err error) {
 	}
 	h.pipeline = ingest.New(storeWriter{h.store.Writer()}, ingest.Options{
 		Setting: ingest.Setting{Programmes: h.programmes, Key: h.key, Now: time.Now},
-		Formats: []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format()},
+		Formats: importFormats(),
 		Metrics: h.registry,
 	})
 	h.desk = queries.New(queries.Config{

@@ -65,7 +65,7 @@ func TestPageIsWholeWithoutScript(t *testing.T) {
 	for _, want := range []string{
 		`<h1 class="nhsuk-heading-l">Back pain pathway</h1>`, `<svg xmlns="http://www.w3.org/2000/svg" class="plot plot-funnel"`, `class="plot plot-forest"`,
 		`id="funnel-table"`, `id="compare-table"`, `A note of funnel &lt;1&gt;.`, `r-funnel-1`, `associated with`, `Data version <strong>1</strong>`,
-		`value="odi" selected`, `value="12m" selected`, `Load the latest answers`, `lang="en-GB"`, "withheld because",
+		`value="odi" selected`, `value="12m" selected`, `Load the latest answers`, `lang="en-GB"`, "withheld to protect",
 	} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page has no %s", want)

@@ -122,6 +122,10 @@ func (f *feed) tell(version uint64) {
 // live streams the data version: at once, then whenever it changes, with a
 // comment as a sign of life in between.
 func (c *Console) live(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
+		return // nothing to follow: a stream would hold the connection for ever
+	}
 	versions, leave, ok := c.feed.listen()
 	if !ok {
 		w.Header().Set("Retry-After", "30")

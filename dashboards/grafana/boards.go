@@ -50,7 +50,7 @@ const howToRead = `**Gain** is change signed so that positive is better. **Limit
 
 **Interventions** are compared after adjustment for baseline; a difference is *associated with* the intervention, not shown to be caused by it: who is offered what depends on need. It is on the instrument's own scale, treated less reference: where a lower score is better, a negative difference favours the treated.
 
-Numbers of people are rounded to the nearest 5; what rests on fewer than 8 people is left out, and the panel says so.`
+Numbers of people are rounded to the nearest 5; what could tell of few people is left out, and the panel says so.`
 
 func funnelPanel(id int, pos GridPos) Panel {
 	targets, steps := joined("provider", byProvider, carriedFunnel, []field{

@@ -106,8 +106,37 @@ func integers(col arrow.Array) func(i int) (int64, bool) {
 	return nil
 }
 
-// times returns a reader of days and moments, nil for other types. A timestamp
-// without a zone is UTC, as in most tables.
+// zoneless reports whether the type is a moment without a time zone, which is
+// refused as in JSON: nobody knows which one was meant.
+func zoneless(t arrow.DataType) bool {
+	if d, ok := t.(*arrow.DictionaryType); ok {
+		t = d.ValueType
+	}
+	stamp, ok := t.(*arrow.TimestampType)
+	return ok && stamp.TimeZone == ""
+}
+
+// size is the bytes of a batch's columns, unpacked.
+func size(batch arrow.Record) (n int64) {
+	for _, col := range batch.Columns() {
+		n += dataSize(col.Data())
+	}
+	return n
+}
+
+func dataSize(d arrow.ArrayData) (n int64) {
+	for _, b := range d.Buffers() {
+		if b != nil {
+			n += int64(b.Len())
+		}
+	}
+	for _, child := range d.Children() {
+		n += dataSize(child)
+	}
+	return n
+}
+
+// times returns a reader of days and moments, nil for other types.
 func times(col arrow.Array) cell {
 	set := func(v *wire.Value, m wire.Moment) { v.Kind, v.At = wire.Instant, m }
 	switch c := col.(type) {

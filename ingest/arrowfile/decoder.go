@@ -87,6 +87,9 @@ func (d *Decoder) bind(s ingest.Setting) error {
 	}
 	seen := map[string]bool{}
 	for i, f := range d.reader.Schema().Fields() {
+		if zoneless(f.Type) {
+			return &ingest.FileError{Source: d.source, Wrong: "has moments without a time zone in the column " + clip(f.Name), Advice: "write the column as a timestamp with its zone, or as days"}
+		}
 		field, known := wire.Fields[f.Name]
 		switch n := item(f.Name); {
 		case seen[f.Name]:
@@ -141,7 +144,9 @@ func (d *Decoder) Next(rec *ingest.Record) (err error) {
 	return nil
 }
 
-// maxRows is what one record batch may hold: a number of rows needs no bytes.
+// maxRows is what one record batch may hold. A number of rows needs no bytes, so
+// it may not be larger than the columns are either: no real row takes less than
+// a byte.
 const maxRows = 1 << 24
 
 // nextBatch reads the next record batch and its columns.
@@ -153,7 +158,7 @@ func (d *Decoder) nextBatch() error {
 		return io.EOF
 	}
 	d.batch, d.at = d.reader.Record(), 0
-	if d.batch.NumRows() > maxRows {
+	if d.batch.NumRows() > min(maxRows, size(d.batch)) {
 		return damaged(d.source, errFraming)
 	}
 	for j := range d.fields {

@@ -208,6 +208,7 @@ func TestRefusedTables(t *testing.T) {
 		"unknown column": {field("shoe_size", text), `"9"`, `unknown column "shoe_size"`},
 		"nested":         {field("patient_pseudonym", arrow.StructOf(field("a", text))), `{"a":"x"}`, "has the column patient_pseudonym of type struct"},
 		"item of text":   {field("item_1", text), `"1"`, "has the column item_1 of type utf8"},
+		"no zone":        {field("answered_at", &arrow.TimestampType{Unit: arrow.Second}), `"2026-04-01 08:00:00"`, "without a time zone in the column answered_at"},
 		"item too far":   {field("item_999", arrow.PrimitiveTypes.Int8), `1`, "unknown column"},
 	} {
 		_, err := decode(asFile(t, table(t, `[{"`+c.field.Name+`":`+c.value+`}]`, c.field)), all)
@@ -215,6 +216,27 @@ func TestRefusedTables(t *testing.T) {
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %s", name, err, c.want)
 		}
+	}
+}
+
+// TestRowsWithoutBytes: a batch may not claim more rows than it has bytes for,
+// and one whose columns pack well is read.
+func TestRowsWithoutBytes(t *testing.T) {
+	const rows = 100_000
+	schema := arrow.NewSchema([]arrow.Field{field("mode", arrow.Null)}, nil)
+	empty := array.NewRecord(schema, []arrow.Array{array.NewNull(rows)}, rows)
+	var refused *ingest.FileError
+	if list, err := decode(asStream(t, empty), all); !errors.As(err, &refused) || len(list) > 0 {
+		t.Errorf("%d records, %v: want none of a column without bytes", len(list), err)
+	}
+	alike := array.NewInt8Builder(memory.DefaultAllocator)
+	for range rows {
+		alike.Append(1)
+	}
+	schema = arrow.NewSchema([]arrow.Field{field("item_1", arrow.PrimitiveTypes.Int8)}, nil)
+	packed := asFile(t, array.NewRecord(schema, []arrow.Array{alike.NewArray()}, rows), ipc.WithZstd())
+	if list, err := decode(packed, all); err != nil || len(list) != rows || len(packed) > rows {
+		t.Errorf("%d records of %d packed bytes, %v: want all", len(list), len(packed), err)
 	}
 }
 

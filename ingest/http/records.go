@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -22,6 +23,8 @@ const (
 	MaxBody = 64 << 20
 	// MaxUnpacked is the largest body without its compression.
 	MaxUnpacked = 512 << 20
+	// MaxRecords is the most records of one body: each is answered by itself.
+	MaxRecords = 200_000
 )
 
 // Media types of the record routes.
@@ -169,6 +172,8 @@ func (h *Records) take(r *http.Request, d ingest.Decoder, reply *Reply) *refusal
 			end = true
 		case err != nil:
 			return problemOf(err, reply)
+		case reply.Read+len(records) == MaxRecords:
+			return problemOf(errRecords, reply)
 		default:
 			if len(rec.Reasons) == 0 {
 				h.pipeline.Prepare(rec)
@@ -215,13 +220,18 @@ func problemOf(err error, reply *Reply) *refusal {
 	switch {
 	case errors.As(err, &tooLarge), errors.Is(err, errUnpacked):
 		return &refusal{http.StatusRequestEntityTooLarge, "the body is too large: send fewer records at once" + again}
+	case errors.Is(err, errRecords):
+		return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d records: send it in several requests, or as a file by the import command", MaxRecords) + again}
 	case errors.As(err, &file):
-		return &refusal{http.StatusBadRequest, file.Error()}
+		return &refusal{http.StatusBadRequest, file.Error() + again}
 	case errors.Is(err, errStore):
 		return &refusal{http.StatusServiceUnavailable, "the records could not be stored: send them again in a moment" + again}
 	}
 	return &refusal{http.StatusBadRequest, "the body can not be read: check its compression and that it is complete" + again}
 }
+
+// errRecords says that a body has more records than MaxRecords.
+var errRecords = errors.New("the body has too many records")
 
 // errStore marks an error of storing, as against one of reading.
 var errStore = errors.New("not stored")

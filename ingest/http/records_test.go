@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -251,6 +252,45 @@ func TestConcurrentPostsShareBatches(t *testing.T) {
 	}
 }
 
+// TestRefusedByNumber: a body is refused by the number of its records, however
+// few bytes they take, and records that are all refused wait for no batch.
+func TestRefusedByNumber(t *testing.T) {
+	in := install(t)
+	url := in.serve()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.Copy(z, strings.NewReader(strings.Repeat("1\n", ihttp.MaxRecords+1))); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	status, _, text := post(t, url+"/v1/responses", "application/x-ndjson", b.String(), "Content-Encoding", "gzip")
+	if status != 413 || !strings.Contains(text, "several requests") {
+		t.Errorf("one record too many: %d %.200s, want 413 with advice", status, text)
+	}
+	status, reply, text := post(t, url+"/v1/responses", "application/x-ndjson", strings.Repeat("1\n", ihttp.MaxRecords))
+	if status != 422 || reply.Rejected != ihttp.MaxRecords {
+		t.Errorf("as many as allowed: %d %.200s, want 422", status, text)
+	}
+	if got := in.metric("lumbar_ingest_rows_total"); got != 2*ihttp.MaxRecords {
+		t.Errorf("%g records are counted, want %d", got, 2*ihttp.MaxRecords)
+	}
+	if got := in.metric("lumbar_ingest_batch_rows"); got != 0 {
+		t.Errorf("%g batches were written, want none", got)
+	}
+	schema := arrow.NewSchema([]arrow.Field{{Name: "mode", Type: arrow.Null, Nullable: true}}, nil)
+	var a bytes.Buffer
+	w := ipc.NewWriter(&a, ipc.WithSchema(schema))
+	rec := array.NewRecord(schema, []arrow.Array{array.NewNull(1 << 24)}, 1<<24)
+	if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, text := post(t, url+"/v1/responses", "application/vnd.apache.arrow.stream", a.String()); a.Len() > 1000 || status != 400 {
+		t.Errorf("%d bytes of 16 million rows: %d %.200s, want 400", a.Len(), status, text)
+	}
+}
+
 func TestRefusedRequests(t *testing.T) {
 	in := install(t)
 	url := in.serve()
@@ -266,6 +306,7 @@ func TestRefusedRequests(t *testing.T) {
 		"nothing":        {"/v1/responses", "application/json", " ", nil, 400},
 		"parameter":      {"/v1/responses?dry=1", "application/json", whole, nil, 400},
 		"not arrow":      {"/v1/responses", "application/vnd.apache.arrow.stream", whole, nil, 400},
+		"array cut":      {"/v1/responses", "application/json", "[" + whole + "," + whole[:40], nil, 400},
 		"too large":      {"/v1/responses", "application/json", strings.Repeat(" ", ihttp.MaxBody+1), nil, 413},
 		"malformed":      {"/v1/responses", "application/json", "{", nil, 422},
 		"of other kind":  {"/v1/responses", "application/json", `{"kind":"episode"}`, nil, 422},

@@ -3,6 +3,7 @@ package http
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lumbar-health/lumbar/ingest/wire"
@@ -26,7 +27,7 @@ func (h *Records) Routes() []web.Route {
 		routes = append(routes, web.Route{
 			Method: http.MethodPost, Path: r.path, Summary: "Take " + r.what, Handler: h.handler(r.kind),
 			Body: &web.Body{
-				Types: types, Description: "one, many, one a line, or an Arrow stream with the same columns; gzip and zstd are unpacked",
+				Types: types, Description: "one, many, one a line, or an Arrow stream with the same columns, at most " + strconv.Itoa(MaxRecords) + " rows; gzip and zstd are unpacked",
 				Schema: web.Schema{"oneOf": []web.Schema{row, {"type": "array", "items": row}}},
 			},
 			Answers: []web.Reply{

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +65,8 @@ type installation struct {
 	t        testing.TB
 	db       *chtest.DB
 	pipeline *ingest.Pipeline
+	options  ingest.Options
+	writer   ingest.Writer
 	metrics  *prometheus.Registry
 }
 
@@ -84,11 +88,13 @@ func install(t testing.TB) *installation {
 		}
 	})
 	reg := prometheus.NewRegistry()
-	return &installation{t: t, db: db, metrics: reg, pipeline: ingest.New(storeWriter{s.Writer()}, ingest.Options{
+	in := &installation{t: t, db: db, metrics: reg, writer: storeWriter{s.Writer()}, options: ingest.Options{
 		Setting: ingest.Setting{Programmes: programme.All(), Key: []byte("a key for tests only, 32 bytes .."), TestNumbers: true, Now: now},
 		Formats: []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format()},
 		Metrics: reg,
-	})}
+	}}
+	in.pipeline = ingest.New(in.writer, in.options)
+	return in
 }
 
 // count runs a query whose answer is one number.
@@ -233,6 +239,53 @@ func TestInterruptedImportIsCompleted(t *testing.T) {
 	}
 	if third := in.load(src, ingest.ImportOptions{}); third.Duplicate != first.Read {
 		t.Errorf("third import %+v: want all duplicate", third)
+	}
+}
+
+// TestChunksOfOneImport: what an earlier chunk of a bulk brought is known to
+// the later ones, though the store does not show it yet: an answer that moves
+// to another person counts once, a repetition is a duplicate.
+func TestChunksOfOneImport(t *testing.T) {
+	const cat = "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
+	episodes := `{"kind":"episode",` + referral("e1", ann)[1:] + "\n" + `{"kind":"episode",` + referral("e2", bob)[1:] + "\n" + `{"kind":"episode",` + referral("e3", cat)[1:]
+	first, moved := response("r1", ann, "completed", "7"), response("r1", bob, "amended", "7")
+	again := strings.Replace(response("r1", cat, "amended", "7"), `"status"`, `"updated_at":"2026-04-03T10:00:00Z","status"`, 1)
+	other := response("r2", ann, "in-progress", "3")
+	for name, c := range map[string]struct {
+		lines                          []string
+		stored, duplicate, retractions int
+		holder                         string
+	}{
+		"moved":              {[]string{episodes, first, other, moved}, 6, 0, 1, bob},
+		"moved twice":        {[]string{episodes, first, other, moved, again}, 7, 0, 3, cat},
+		"moved and repeated": {[]string{episodes, first, other, moved, first, moved, other}, 6, 3, 1, bob},
+		"not moved":          {[]string{episodes, first, other, other, first}, 5, 2, 0, ann},
+	} {
+		for _, rows := range []int{1, 2, 0} {
+			t.Run(fmt.Sprint(name, " by ", rows), func(t *testing.T) {
+				in := install(t)
+				in.options.BatchRows, in.options.Metrics = rows, nil
+				in.pipeline = ingest.New(in.writer, in.options)
+				file := text("answers.ndjson", []byte(strings.Join(c.lines, "\n")))
+				dry := in.load(file, ingest.ImportOptions{DryRun: true})
+				for run, want := range []int{c.stored, 0} {
+					r := in.load(file, ingest.ImportOptions{})
+					if r.Stored != want || r.Duplicate != r.Read-want || run == 0 && dry.Stored != want {
+						t.Errorf("import %d: %+v, dry %+v; want %d stored, the others duplicate", run+1, r, dry, want)
+					}
+					if got := in.count("SELECT count() FROM outcome FINAL WHERE live = 1 AND nrs_back_baseline = 7"); got != 1 {
+						t.Errorf("%d people have the answer, want 1", got)
+					}
+					holds := "patient_id = reinterpretAsUInt128(reverse(unhex('" + c.holder + "')))"
+					if got := in.count("SELECT count() FROM outcome FINAL WHERE live = 1 AND nrs_back_baseline = 7 AND " + holds); got != 1 {
+						t.Error("another person has the answer")
+					}
+					if got := in.count("SELECT uniqExact(patient_id, version) FROM response WHERE status = 'entered-in-error'"); got != uint64(c.retractions) {
+						t.Errorf("%d retractions, want %d", got, c.retractions)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ type Converter struct {
 	setting  ingest.Setting
 	ordinals *ingest.Ordinals
 	fields   ingest.Fields
+	named    string // the row's programme as sent: ids are made of no default of ours
 }
 
 // NewConverter starts a source.
@@ -29,13 +30,14 @@ func (c *Converter) Convert(row *Row, rec *ingest.Record) {
 		row.Kind = KindResponse
 	}
 	checkTexts(row, rec)
-	if (row.System == "") != (row.Value == "") {
+	if (row.System == "") != (row.Value == "") || row.Value == "" && withdraws(row) {
 		rec.Reject("id", ingest.RuleRequired)
 	}
 	subject, ok := c.setting.Subject(rec, row.NHSNumber, row.Pseudonym)
 	if !ok || len(rec.Reasons) > 0 {
 		return
 	}
+	c.named = row.Programme
 	var p *programme.Programme
 	if row.Kind != KindPatient {
 		if p, ok = c.setting.Programme(row.Programme); !ok {
@@ -54,6 +56,20 @@ func (c *Converter) Convert(row *Row, rec *ingest.Record) {
 	case KindPatient:
 		c.patient(row, rec, subject)
 	}
+}
+
+// withdraws reports whether the row takes an earlier one back or corrects it,
+// which it has to name: a patient does by itself, an episode may by its word.
+func withdraws(row *Row) bool {
+	switch row.Kind {
+	case KindResponse:
+		return row.Status == "amended" || row.Status == "entered-in-error"
+	case KindEpisode:
+		return row.Status == "entered-in-error" && row.Episode == ""
+	case KindEvent:
+		return row.Status == "entered-in-error"
+	}
+	return false
 }
 
 // checkTexts bounds every text of the row.
@@ -111,7 +127,7 @@ func (c *Converter) collect(row *Row, kind, status string, subject record.Patien
 	f.Add("id_value", row.Value)
 	f.Add("source_version", row.SourceVersion)
 	addMoment(f, "updated_at", row.UpdatedAt)
-	f.Add("programme", row.Programme)
+	f.Add("programme", c.named)
 	f.Add("episode", row.Episode)
 	f.Add("status", status)
 	f.Add("provider", row.Provider)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,7 @@ const Name = "ndjson"
 
 // Format returns the JSON format: one object, an array or one object a line.
 func Format() ingest.Format {
-	return ingest.Format{Name: Name, Detect: detect, Open: func(in ingest.Input) (ingest.Decoder, error) {
+	return ingest.Format{Name: Name, Detect: detect, Verify: verify, Open: func(in ingest.Input) (ingest.Decoder, error) {
 		d, err := NewDecoder(in, KindResponse|KindEpisode|KindEvent|KindPatient)
 		if err != nil {
 			return nil, err
@@ -38,8 +39,27 @@ func detect(head []byte) bool {
 	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(`"`))
 }
 
+// verify walks over the elements of an array without reading them: one that was
+// cut short has no end. Objects line by line each stand for themselves.
+func verify(source string, in *bufio.Reader) error {
+	o, err := newObjects(in)
+	for err == nil && o.framing != framingLines {
+		if _, err = o.next(); errors.Is(err, errMalformed) {
+			err = nil // an element that is refused alone
+		}
+	}
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return nil
+	case errors.Is(err, errBroken):
+		return o.broken(source, "; nothing of it was stored", err)
+	}
+	return fmt.Errorf("%s can not be read: %w", source, err)
+}
+
 // Decoder reads JSON objects.
 type Decoder struct {
+	source    string
 	objects   *objects
 	kinds     Kind
 	converter *Converter
@@ -49,7 +69,7 @@ type Decoder struct {
 
 // NewDecoder reads rows of the given kinds.
 func NewDecoder(in ingest.Input, kinds Kind) (*Decoder, error) {
-	d := &Decoder{kinds: kinds, converter: NewConverter(in.Setting)}
+	d := &Decoder{source: in.Name, kinds: kinds, converter: NewConverter(in.Setting)}
 	var err error
 	d.objects, err = newObjects(in.Reader)
 	switch {
@@ -90,10 +110,7 @@ func (d *Decoder) Next(rec *ingest.Record) error {
 		rec.Reject("record", ingest.RuleMalformed)
 		return nil
 	case errors.Is(err, errBroken):
-		// One record says so; what follows can not be told apart.
-		d.empty = true
-		rec.Reject("record", ingest.RuleMalformed)
-		return nil
+		return d.objects.broken(d.source, "", err)
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	default:

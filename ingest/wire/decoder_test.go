@@ -35,8 +35,18 @@ func setting() ingest.Setting {
 
 const all = wire.KindResponse | wire.KindEpisode | wire.KindEvent | wire.KindPatient
 
-// decode reads all records of a source and prepares them.
+// decode reads all records of a source that is whole and prepares them.
 func decode(t testing.TB, text string, kinds wire.Kind) []*ingest.Record {
+	t.Helper()
+	list, err := decodeAll(t, text, kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// decodeAll reads the records of a source until it ends or breaks off.
+func decodeAll(t testing.TB, text string, kinds wire.Kind) ([]*ingest.Record, error) {
 	t.Helper()
 	s := setting()
 	d, err := wire.NewDecoder(ingest.Input{Name: "test", Reader: bufio.NewReader(strings.NewReader(text)), Setting: s}, kinds)
@@ -48,10 +58,10 @@ func decode(t testing.TB, text string, kinds wire.Kind) []*ingest.Record {
 		r := new(ingest.Record)
 		err := d.Next(r)
 		if errors.Is(err, io.EOF) {
-			return out
+			return out, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return out, err
 		}
 		if len(r.Reasons) == 0 {
 			s.Prepare(r)
@@ -146,7 +156,7 @@ func TestAnswers(t *testing.T) {
 
 func TestStatusDecidesScores(t *testing.T) {
 	for status, rank := range map[string]uint64{"in-progress": 0, "stopped": 1, "completed": 2, "amended": 3, "entered-in-error": 4} {
-		r := decode(t, strings.Replace(small, `"answers"`, `"status":"`+status+`","answers"`, 1), all)[0]
+		r := decode(t, strings.Replace(small, `"answers"`, `"id":{"system":"s","value":"1"},"status":"`+status+`","answers"`, 1), all)[0]
 		if len(r.Reasons) > 0 {
 			t.Fatalf("%s: %v", status, r.Reasons)
 		}
@@ -154,7 +164,7 @@ func TestStatusDecidesScores(t *testing.T) {
 			t.Errorf("%s: rank %d, want %d", status, got, rank)
 		}
 	}
-	withdrawn := strings.Replace(small, `,"answers":[7]`, `,"status":"entered-in-error"`, 1)
+	withdrawn := strings.Replace(small, `,"answers":[7]`, `,"id":{"system":"s","value":"1"},"status":"entered-in-error"`, 1)
 	if r := decode(t, withdrawn, all)[0]; len(r.Reasons) > 0 {
 		t.Errorf("a withdrawal without answers: %v", r.Reasons)
 	}
@@ -196,6 +206,8 @@ func TestRejections(t *testing.T) {
 		{change(`"answers"`, `"programme":"feet","answers"`), "programme", "unknown_programme"},
 		{change(`"answers"`, `"timepoint":"5m","answers"`), "timepoint", "unknown_timepoint"},
 		{change(`"answers"`, `"id":{"value":"1"},"answers"`), "id", "required"},
+		{change(`"answers"`, `"status":"amended","answers"`), "id", "required"},
+		{change(`"answers"`, `"status":"entered-in-error","answers"`), "id", "required"},
 		{change(`"answers"`, `"kind":"letter","answers"`), "kind", "not_allowed"},
 		{change(`"answers"`, `"predicted":"1","answers"`), "predicted", "type"},
 		{change(`"answers"`, `"provider":"`+strings.Repeat("x", 501)+`","answers"`), "provider", "too_long"},
@@ -237,7 +249,7 @@ func TestFraming(t *testing.T) {
 	bad := `{"x":`
 	for name, c := range map[string]struct {
 		text  string
-		fates string // s stored, r rejected
+		fates string // s stored, r rejected, x refused as a whole from here
 	}{
 		"one":              {small, "s"},
 		"one over lines":   {strings.ReplaceAll(small, ",", ",\n"), "s"},
@@ -249,18 +261,32 @@ func TestFraming(t *testing.T) {
 		"array":            {" [" + small + ", " + small + "\n,\n" + small + "] ", "sss"},
 		"empty array":      {"[ ]", ""},
 		"scalars in array": {"[1," + small + ",\"a,]\\\"b\"," + small + "]", "rsrs"},
-		"array cut":        {"[" + small + "," + small[:40], "sr"},
-		"array unclosed":   {"[" + small, "sr"},
-		"after the array":  {"[" + small + "] x", "sr"},
+		"array cut":        {"[" + small + "," + small[:40], "sx"},
+		"array unclosed":   {"[" + small, "sx"},
+		"no comma":         {"[" + small + " " + small + "]", "sx"},
+		"comma too many":   {"[" + small + ",]", "sx"},
+		"a long element":   {"[" + small + ",{\"x\":\"" + strings.Repeat("x", 1<<20) + "\"}]", "sx"},
+		"after the array":  {"[" + small + "] x", "sx"},
+		"cut over lines":   {strings.ReplaceAll(small, ",", ",\n")[:80], "x"},
 		"byte order mark":  {"\xef\xbb\xbf" + small, "s"},
 		"nothing":          {" \n ", ""},
 	} {
 		got := ""
-		for _, r := range decode(t, c.text, all) {
+		list, err := decodeAll(t, c.text, all)
+		for _, r := range list {
 			got += map[bool]string{true: "s", false: "r"}[len(r.Reasons) == 0]
+		}
+		var file *ingest.FileError
+		if errors.As(err, &file) {
+			got += "x"
 		}
 		if got != c.fates {
 			t.Errorf("%s: %s, want %s", name, got, c.fates)
+		}
+		// What the walk before an import says is what reading would have said.
+		verified := wire.Format().Verify("test", bufio.NewReader(strings.NewReader(c.text)))
+		if errors.As(verified, &file) != strings.HasSuffix(c.fates, "x") {
+			t.Errorf("%s: verified: %v, want fates %s", name, verified, c.fates)
 		}
 	}
 }
@@ -286,13 +312,48 @@ func TestIdentityWithoutID(t *testing.T) {
 	}
 }
 
+// TestIdentityAsSent: what we take for a field that is absent is no part of an
+// id; it may be another tomorrow.
+func TestIdentityAsSent(t *testing.T) {
+	stated := strings.Replace(small, `"instrument"`, `"programme":"back-pain","instrument"`, 1)
+	plain := decode(t, small, all)[0].Responses[0]
+	named := decode(t, stated, all)[0].Responses[0]
+	if plain.Programme != named.Programme || plain.ID == named.ID {
+		t.Errorf("ids %d and %d of programmes %q and %q: want two of one programme", plain.ID, named.ID, plain.Programme, named.Programme)
+	}
+	version := strings.Replace(small, `"instrument"`, `"instrument_version":"`+plain.InstrumentVersion+`","instrument"`, 1)
+	if v := decode(t, version, all)[0].Responses[0]; v.ID == plain.ID || v.InstrumentVersion != plain.InstrumentVersion {
+		t.Errorf("ids %d and %d: want the version as sent in the id", v.ID, plain.ID)
+	}
+	s := setting()
+	for i, p := range s.Programmes {
+		if p.ID != plain.Programme {
+			continue
+		}
+		renamed := *p
+		renamed.ID = "another-default"
+		s.Programmes = append(append(s.Programmes[:i:i], &renamed), s.Programmes[i+1:]...)
+		break
+	}
+	d, err := wire.NewDecoder(ingest.Input{Name: "test", Reader: bufio.NewReader(strings.NewReader(small)), Setting: s}, all)
+	var r ingest.Record
+	if err != nil || d.Next(&r) != nil || r.Responses[0].Programme != "another-default" || r.Responses[0].ID != plain.ID {
+		t.Errorf("under another default programme: %+v, %v; want the same id", r, err)
+	}
+}
+
 func FuzzDecoder(f *testing.F) {
 	f.Add(oneLine(whole))
 	f.Add("[" + small + ",1]")
 	f.Add(episode + "\n" + small)
 	f.Add(strings.ReplaceAll(small, ",", ",\n"))
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, r := range decode(t, text, all) {
+		list, err := decodeAll(t, text, all)
+		var file *ingest.FileError
+		if err != nil && !errors.As(err, &file) {
+			t.Fatal(err)
+		}
+		for _, r := range list {
 			if len(r.Reasons) > 0 {
 				continue
 			}

@@ -30,6 +30,7 @@ func (c *Converter) episode(row *Row, rec *ingest.Record, subject record.Patient
 	if !row.ReferredOn.Given() {
 		rec.Reject("referred_on", ingest.RuleRequired)
 	}
+	checkPrecision(row, rec)
 	e := rec.AddEpisode()
 	e.Status = word(rec, "status", row.Status, episodeStatus, record.EpisodeActive)
 	e.Sex = word(rec, "sex", row.Sex, sexes, record.SexUnknown)
@@ -63,6 +64,26 @@ func (c *Converter) episode(row *Row, rec *ingest.Record, subject record.Patient
 	}
 	latest := max(e.ReferredOn, e.FirstContactOn, e.TreatmentStart, e.DischargedOn)
 	e.Version = record.Version(changed(row, latest.Time()), record.Rank(e.Status == record.EpisodeEnteredInError), id.content)
+}
+
+// checkPrecision refuses a month or a year: the windows of the follow-ups begin
+// on a day, and the first of January would be a guess. A withdrawal may repeat
+// what it withdraws.
+func checkPrecision(row *Row, rec *ingest.Record) {
+	if row.Status == "entered-in-error" {
+		return
+	}
+	for _, d := range []struct {
+		field string
+		at    Moment
+	}{
+		{"referred_on", row.ReferredOn}, {"first_contact_on", row.FirstContactOn},
+		{"treatment_start", row.TreatmentStart}, {"discharged_on", row.DischargedOn},
+	} {
+		if d.at.Precision > record.PrecisionDay {
+			rec.Reject(d.field, ingest.RulePrecision)
+		}
+	}
 }
 
 // setCovariate puts a field that only the programme knows into its place.

@@ -65,6 +65,16 @@ func TestEpisodeRejections(t *testing.T) {
 	for _, c := range []struct{ text, field, rule string }{
 		{change(`"2025-04-02"`, `null`), "referred_on", "required"},
 		{change(`"2025-04-02"`, `"2027-01-01"`), "referred_on", "in_future"},
+		{change(`"2025-04-02"`, `"2025-04"`), "referred_on", "precision"},
+		{change(`"2025-04-09"`, `"2025"`), "first_contact_on", "precision"},
+		{change(`"treatment_start":null`, `"treatment_start":"2025-06"`), "treatment_start", "precision"},
+		{change(`"2025-11-30"`, `"2026"`), "discharged_on", "precision"},
+		{change(`"2025-04-09"`, `"2025-04-01"`), "first_contact_on", "date_order"},
+		{change(`"treatment_start":null`, `"treatment_start":"2025-04-01T10:00:00Z"`), "treatment_start", "date_order"},
+		{change(`"2025-11-30"`, `"2025-04-01"`), "discharged_on", "date_order"},
+		{change(`"2025-11-30"`, `"2026-05-04"`), "discharged_on", "in_future"},
+		{strings.Replace(strings.Replace(change(`discharged"`, `entered-in-error"`), `"id":{"system":"urn:pas","value":"m-7"},`, ``, 1), `"episode":"e-1",`, ``, 1), "id", "required"},
+		{strings.Replace(strings.Replace(event, `"id":{"system":"urn:pas","value":"v-1"},`, ``, 1), `final`, `entered-in-error`, 1), "id", "required"},
 		{change(`cppp`, `magic`), "intervention", "unknown_key"},
 		{change(`"female"`, `"f"`), "sex", "not_allowed"},
 		{change(`47`, `147`), "age", "out_of_range"},
@@ -81,6 +91,14 @@ func TestEpisodeRejections(t *testing.T) {
 		if !slices.Contains(list[0].Reasons, ingest.Reason{Field: c.field, Rule: c.rule}) {
 			t.Errorf("reasons %v, want %s %s", list[0].Reasons, c.field, c.rule)
 		}
+	}
+}
+
+// TestWithdrawnEpisode: its word names it, and its dates may be what was wrong.
+func TestWithdrawnEpisode(t *testing.T) {
+	text := strings.NewReplacer(`"id":{"system":"urn:pas","value":"m-7"},`, ``, `"discharged"`, `"entered-in-error"`, `2025-11-30`, `2024-11-30`).Replace(episode)
+	if r := decode(t, text, all)[0]; len(r.Reasons) > 0 || r.Episodes[0].Status != record.EpisodeEnteredInError {
+		t.Errorf("%+v: want a withdrawal", r)
 	}
 }
 

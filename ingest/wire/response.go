@@ -63,7 +63,7 @@ func (c *Converter) response(row *Row, rec *ingest.Record, subject record.Patien
 func (c *Converter) collectResponse(row *Row, v *ingest.Response) {
 	f := c.collect(row, "response", row.Status, v.PatientID)
 	f.Add("instrument", string(v.Instrument))
-	f.Add("instrument_version", v.InstrumentVersion)
+	f.Add("instrument_version", row.InstrumentVersion)
 	f.Add("admin_mode", v.AdminMode)
 	f.Add("mode", v.Mode)
 	f.Add("language", v.Language)

@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+
+	"github.com/lumbar-health/lumbar/ingest"
 )
 
 // maxObject is the longest JSON object that is read as a row.
@@ -36,6 +39,16 @@ var (
 	errMalformed = errors.New("no JSON object")
 	errBroken    = errors.New("the JSON breaks off")
 )
+
+// broken refuses a source in which nobody can tell where the next object
+// begins, or whether there should have been more.
+func (o *objects) broken(source, consequence string, err error) error {
+	return &ingest.FileError{
+		Source: source, Err: err,
+		Wrong:  fmt.Sprintf("is no whole JSON: after line %d it is cut short, lacks a comma, goes on after its end or has an object over 1 MiB", o.at),
+		Advice: "write or fetch it again, or send one object a line" + consequence,
+	}
+}
 
 // newObjects looks at the beginning of the source.
 func newObjects(in *bufio.Reader) (*objects, error) {

@@ -72,28 +72,10 @@ func urlParams(spec queries.Spec, r *http.Request) (map[string][]string, error) 
 			continue
 		}
 		for _, v := range values {
-			out[name] = append(out[name], splitList(v)...)
+			out[name] = append(out[name], queries.SplitList(v)...)
 		}
 	}
 	return out, nil
-}
-
-// splitList splits at commas outside brackets, so that factor(a, b) stays whole.
-func splitList(s string) []string {
-	var out []string
-	depth, start := 0, 0
-	for i, r := range s {
-		switch {
-		case r == '(':
-			depth++
-		case r == ')':
-			depth--
-		case r == ',' && depth == 0:
-			out = append(out, strings.TrimSpace(s[start:i]))
-			start = i + 1
-		}
-	}
-	return append(out, strings.TrimSpace(s[start:]))
 }
 
 func unknown(spec queries.Spec, name string) error {
@@ -179,9 +161,23 @@ func paramSchema(p queries.Param) web.Schema {
 	}
 	s := web.Schema{"type": kind}
 	if p.Values != nil {
-		s["enum"] = p.Values
+		s["enum"] = enum(p)
 	}
 	return s
+}
+
+// enum are the allowed values, numbers where the parameter is one.
+func enum(p queries.Param) []any {
+	out := anySlice(p.Values)
+	if p.Kind != queries.NumberParam && p.Kind != queries.IntegerParam {
+		return out
+	}
+	for i, v := range p.Values {
+		if n, err := strconv.ParseFloat(v, 64); err == nil {
+			out[i] = n
+		}
+	}
+	return out
 }
 
 func bodySchema(q queries.Spec) web.Schema {
@@ -231,6 +227,9 @@ func dimensionType(name string) string {
 }
 
 func columnType(m disclosure.Measure) string {
+	if m.Boolean {
+		return "boolean"
+	}
 	switch m.Kind {
 	case disclosure.KindText, disclosure.KindFlag:
 		return "string"

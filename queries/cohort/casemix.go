@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/casemix"
 	"github.com/lumbar-health/lumbar/analytics/design"
-	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/store/read"
@@ -143,75 +143,51 @@ func order(p *programme.Programme, column string, levels []string) []string {
 	return levels
 }
 
-// leftOut is the note on columns and terms that are not in the model.
-func leftOut(m Measure, names []string) []string {
-	if len(names) == 0 {
-		return nil
+// leftOut are the notes on columns and terms that are not in the model: unknown
+// are those of which too little is known, collinear those that the data can not
+// tell from others.
+func leftOut(m Measure, unknown, collinear []string) []string {
+	var notes []string
+	if len(unknown) > 0 {
+		notes = append(notes, "Not in the model of "+m.Name+", because too few people have a value or all have the same: "+strings.Join(unknown, ", ")+".")
 	}
-	return []string{"Not in the model of " + m.Name + ", because too few people have a value or all have the same: " + strings.Join(names, ", ") + "."}
+	if len(collinear) > 0 {
+		notes = append(notes, "Not in the model of "+m.Name+" everywhere, because the data do not tell them apart from the other terms: "+strings.Join(collinear, ", ")+".")
+	}
+	return notes
+}
+
+// notes are the words on the model of a reference.
+func (r *reference) notes(m Measure) []string {
+	notes := leftOut(m, r.left, r.collinear)
+	if r.unfitted {
+		of := m.Name
+		if len(r.expected) > 0 {
+			of += " for every procedure"
+		}
+		notes = append(notes, "No case-mix model of "+of+": too few records, or scores that do not vary; adjusted figures are missing there.")
+	}
+	return notes
 }
 
 // fit estimates the case-mix model of one procedure from the moments of its
-// providers (and years): slopes within providers, then the constant by which
-// the expected scores have the mean of the observed ones, and
-//
-//	σ² = Σ(follow-up − expected)²/(n − p)
-//
-// with p the slopes and the constant. Expected scores are not capped at the
-// ends of the scale: moments can not. A term that does not vary, or is a
-// combination of others, is left out and named. No model (nil) is fitted to
-// fewer records than twice its coefficients.
+// providers, and names the terms that could not be estimated. There is no model
+// (nil) where there are too few records, or nothing varies.
 func fit(providers []moments.Matrix) (*expected, []string, error) {
-	total, err := moments.MergeAll(providers)
-	if err != nil {
+	x := []int{0, atBaseline}
+	for i := atRest; i < len(providers[0].Terms); i++ {
+		x = append(x, i)
+	}
+	model, dropped, err := casemix.Fit(providers, atFollowUp, x)
+	switch {
+	case errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrCollinear), errors.Is(err, analytics.ErrZeroVariance):
+		return nil, nil, nil
+	case err != nil:
 		return nil, nil, err
 	}
-	pooled := withinProviders(providers, total)
-	x, left, slopes := []int{0}, []string(nil), []float64{0}
-	for i := atBaseline; i < len(total.Terms); i++ {
-		if i == atFollowUp {
-			continue
-		}
-		f, err := linear.FromMoments(pooled, atFollowUp, append(slices.Clone(x), i))
-		switch {
-		case errors.Is(err, analytics.ErrCollinear):
-			left = append(left, total.Terms[i].Name)
-		case errors.Is(err, analytics.ErrTooFewObservations):
-			return nil, nil, nil
-		case err != nil:
-			return nil, nil, err
-		default:
-			x, slopes = append(x, i), f.Coef
-		}
+	var names []string
+	for _, i := range dropped {
+		names = append(names, providers[0].Terms[i].Name)
 	}
-	if total.N < 2*int64(len(x)) || len(x) == 1 {
-		return nil, nil, nil
-	}
-	residual := make(combination, len(total.Terms))
-	residual[atFollowUp] = 1
-	for k, i := range x[1:] {
-		residual[i] = -slopes[k+1]
-	}
-	constant, _ := residual.mean(total)
-	residual[0] = -constant
-	sigma, ok := residual.standardDeviation(total, len(x))
-	if !ok || sigma == 0 {
-		return nil, nil, nil
-	}
-	return &expected{residual: residual, lost: len(x), sigma: sigma}, left, nil
-}
-
-// withinProviders pools the cross-products about each provider's own means.
-func withinProviders(providers []moments.Matrix, total moments.Matrix) moments.Matrix {
-	pooled := moments.New(total.Terms, make([]int64, len(total.Terms)))
-	pooled.N = total.N
-	pooled.Float[0] = float64(total.N)
-	for _, m := range providers {
-		for i := 1; i < len(m.Terms); i++ {
-			for j := 1; j <= i; j++ {
-				pooled.Float[moments.Cell(i, j)] += m.Centred(i, j)
-			}
-		}
-	}
-	return pooled
+	return expectedBy(model), names, nil
 }

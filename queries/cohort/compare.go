@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -47,7 +45,8 @@ func (r CompareRequest) minimum() int64 {
 
 // Compare returns for each group and intervention the difference of follow-up
 // scores, treated − reference, on the score's own scale: by Welch's method, or
-// adjusted for baseline and covariates by ANCOVA with HC3 errors; then for each
+// adjusted for baseline and covariates by ANCOVA, with errors clustered by
+// provider (CR2) where a group has enough of them and HC3 else; then for each
 // intervention one row that pools the groups by a random-effects model (REML,
 // Hartung–Knapp). A group with an arm under the programme's minimum has no
 // estimate. The counts are of people with baseline, follow-up and covariates.
@@ -57,6 +56,9 @@ func (s *Source) Compare(ctx context.Context, r CompareRequest) (*disclosure.Tab
 		d, err := s.comparison(ctx, r, m)
 		if err != nil {
 			return nil, fmt.Errorf("cohort: compare %s: %w", m.FollowUp(), err)
+		}
+		for _, g := range d.arms {
+			t.Exact = t.Exact && wholeUnits(g.Moments, len(d.terms))
 		}
 		if err := s.rows(ctx, d, t); err != nil {
 			return nil, fmt.Errorf("cohort: compare %s: %w", m.FollowUp(), err)
@@ -75,14 +77,20 @@ type comparison struct {
 	left     []string // covariates left out
 	keys     [][]string
 	arms     map[string]read.Group // by CellKey of group and intervention
+	// providers are the moments of each arm by provider, where they are asked for.
+	providers map[string]map[string]moments.Matrix
 
-	mu      sync.Mutex      // guards dropped: groups are fitted beside one another
-	dropped map[string]bool // terms that some group could not estimate
+	mu                     sync.Mutex      // guards the following: groups are fitted beside one another
+	dropped                map[string]bool // terms that some group could not estimate
+	clustered, unclustered bool            // which errors were used
+	alone                  bool            // one person alone determined a coefficient of some group
+	apart                  bool            // the arms of a shown group differ before treatment
+	unpooled               bool            // pooling did not converge
 }
 
 func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*comparison, error) {
 	d := &comparison{
-		CompareRequest: r, measure: m, arms: map[string]read.Group{}, dropped: map[string]bool{},
+		CompareRequest: r, measure: m, arms: map[string]read.Group{}, providers: map[string]map[string]moments.Matrix{}, dropped: map[string]bool{},
 		terms:    []moments.Term{moments.Intercept(), moments.Column(m.Baseline()), moments.Column(m.FollowUp())},
 		complete: []string{m.Baseline(), m.FollowUp()},
 	}
@@ -98,6 +106,10 @@ func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*
 		d.terms, d.complete, d.left = append(d.terms, terms...), append(d.complete, columns...), left
 	}
 	by := union(r.By, dimIntervention)
+	byProvider := r.Method == MethodANCOVA && fills(r.Programme, dimProvider)
+	if byProvider {
+		by = union(by, dimProvider)
+	}
 	found, err := s.reader.Moments(ctx, read.Question{
 		Eligible:  true,
 		Selection: read.Selection{Programme: r.Programme.ID, Where: d.among(r.Interventions), By: by},
@@ -112,9 +124,31 @@ func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*
 		if len(d.keys) == 0 || !slices.Equal(d.keys[len(d.keys)-1], key) {
 			d.keys = append(d.keys, key)
 		}
-		d.arms[armKey(key, g.Key[slices.Index(by, dimIntervention)])] = g
+		arm := armKey(key, g.Key[slices.Index(by, dimIntervention)])
+		if err := d.add(arm, g); err != nil {
+			return nil, err
+		}
+		if byProvider && g.Moments.N > 0 {
+			d.providers[arm][providerOf(by, g.Key)] = g.Moments
+		}
 	}
 	return d, nil
+}
+
+// add adds one of the store's groups to an arm.
+func (d *comparison) add(arm string, g read.Group) error {
+	have, ok := d.arms[arm]
+	if !ok {
+		d.arms[arm], d.providers[arm] = g, map[string]moments.Matrix{}
+		return nil
+	}
+	sum, err := moments.Merge(have.Moments, g.Moments)
+	if err != nil {
+		return err
+	}
+	have.Moments, have.Eligible = sum, have.Eligible+g.Eligible
+	d.arms[arm] = have
+	return nil
 }
 
 func armKey(group []string, arm string) string {
@@ -157,7 +191,7 @@ func (s *Source) rows(ctx context.Context, d *comparison, t *disclosure.Table) e
 			})
 		}
 		if len(d.By) > 0 {
-			row, err := d.pooled(contrasts, control, treated)
+			row, err := d.pooled(contrasts, control, treated, told)
 			if err != nil {
 				return err
 			}
@@ -187,8 +221,11 @@ func (s *Source) contrasts(ctx context.Context, d *comparison, control string) (
 	return all, work.Wait()
 }
 
+// teller names the cohorts of some arms of a group.
+type teller func(key []string, arms ...string) []disclosure.Of
+
 // tellArms adds the cohorts of the comparison to the table.
-func (s *Source) tellArms(d *comparison, t *disclosure.Table) func(key []string, arms ...string) []disclosure.Of {
+func (s *Source) tellArms(d *comparison, t *disclosure.Table) teller {
 	p, m := d.Programme, d.measure
 	dims := union(d.By, dimIntervention)
 	modelledName := s.register(measureName(p, m, d.complete), present(eligible(p, m), d.complete))
@@ -221,6 +258,10 @@ func (s *Source) tellArms(d *comparison, t *disclosure.Table) func(key []string,
 	}
 }
 
+// targetDifference is the standardised difference that a comparison should stay
+// under (domain 4.9).
+const targetDifference = 0.1
+
 // contrast is one group's comparison of two arms.
 type contrast struct {
 	control, treated   string
@@ -236,6 +277,9 @@ func (s *Source) contrast(ctx context.Context, d *comparison, key []string, cont
 		return out, nil
 	}
 	out.smd = largestDifference(c, t)
+	if _, shown := disclosure.Count(min(c.N, t.N)); shown && out.smd != nil && *out.smd >= targetDifference {
+		d.mark(func() { d.apart = true })
+	}
 	var estimate disclosure.Sampling
 	var err error
 	if d.Method == MethodWelch {
@@ -244,6 +288,9 @@ func (s *Source) contrast(ctx context.Context, d *comparison, key []string, cont
 		estimate, err = s.ancova(ctx, d, key, control, treated)
 	}
 	switch {
+	case errors.Is(err, read.ErrLeverage):
+		d.mark(func() { d.alone = true })
+		return out, nil
 	case errors.Is(err, analytics.ErrZeroVariance), errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrCollinear):
 		return out, nil // such a group has no estimate
 	case err != nil:
@@ -286,46 +333,4 @@ func (d *comparison) addEstimate(cells map[string]any, s disclosure.Sampling) {
 	default:
 		cells["favours"] = "control"
 	}
-}
-
-// notes are the words that must stand beside a comparison (domain 4.9).
-func (d *comparison) notes() []string {
-	better := "above"
-	if d.measure.sign() < 0 {
-		better = "below"
-	}
-	notes := []string{
-		fmt.Sprintf("estimate is treated − reference of the follow-up score in points of %s; an estimate %s 0 favours the treated.", d.measure.Name, better),
-		"A difference is associated with the intervention; it is not its effect: people were not allocated at random, and severity decides who is offered what. Stratify by risk class or do not compare.",
-		"People who get better anyway, and those who did not answer, are not told apart from the intervention; only complete records count.",
-		fmt.Sprintf("Groups with fewer than %d people in an arm have no estimate; do not rank on fewer than %d.", d.minimum(), max(d.Programme.MinimumToRank, 100)),
-		"p values are not adjusted for the number of comparisons.",
-	}
-	notes = append(notes, d.completeness()...)
-	notes = append(notes, leftOut(d.measure, d.left)...)
-	var thin []string
-	for _, t := range d.terms {
-		if d.dropped[t.Name] {
-			thin = append(thin, t.Name)
-		}
-	}
-	if len(thin) > 0 {
-		notes = append(notes, fmt.Sprintf("Left out of the model of groups where fewer than %d people differ in it: %s.", fewestOfTerm, strings.Join(thin, ", ")))
-	}
-	return notes
-}
-
-// completeness says which share of the people compared has a complete record,
-// from counts as they are released.
-func (d *comparison) completeness() []string {
-	var asked, complete int64
-	for _, g := range d.arms {
-		asked, complete = asked+g.Eligible, complete+g.Moments.N
-	}
-	of, ok := disclosure.Count(asked)
-	n, ok2 := disclosure.Count(complete)
-	if !ok || !ok2 || of == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%.0f %% of the people in these interventions have a complete record; the rest may differ from them.", math.Min(100, 100*float64(n)/float64(of)))}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -34,12 +35,16 @@ func welch(control, treated moments.Matrix, level float64) (disclosure.Sampling,
 	return disclosure.Sampling{Value: w.Difference, StdErr: w.StdErr, N: w.N1 + w.N0, DF: w.DF, Level: level}, err
 }
 
+// armPlace is the place of the treated arm among a model's coefficients.
+const armPlace = 1
+
 // ancova fits follow-up ~ treated + baseline + covariates in one group from the
-// moments of its two arms; the errors are HC3, for which the store makes one
-// further pass over the group.
+// moments of its two arms. The errors are clustered by provider where there are
+// enough of them, else HC3, for which the store makes one further pass over the
+// group.
 func (s *Source) ancova(ctx context.Context, d *comparison, key []string, control, treated string) (disclosure.Sampling, error) {
 	indicator := moments.Indicator(dimIntervention, treated)
-	m, err := withArm(indicator, d.arms[armKey(key, control)].Moments, d.arms[armKey(key, treated)].Moments)
+	m, err := moments.WithIndicator(d.arms[armKey(key, control)].Moments, d.arms[armKey(key, treated)].Moments, indicator)
 	if err != nil {
 		return disclosure.Sampling{}, err
 	}
@@ -47,112 +52,130 @@ func (s *Source) ancova(ctx context.Context, d *comparison, key []string, contro
 	if err != nil {
 		return disclosure.Sampling{}, err
 	}
+	out := disclosure.Sampling{Value: fit.Coef[armPlace], N: m.N, DF: float64(fit.DF()), Level: d.Level}
+	clusters, enough, err := d.clusters(armKey(key, control), armKey(key, treated), indicator)
+	if err != nil {
+		return out, err
+	}
+	var variance float64
+	if enough {
+		variance, out.DF, err = clustered(fit, x, clusters)
+		out.FixedDF = true
+	} else {
+		variance, err = s.unclustered(ctx, d, key, []string{control, treated}, fit, x, m.Terms)
+	}
+	if err == nil && !(variance > 0) {
+		err = fmt.Errorf("cohort: the model leaves no residuals: %w", analytics.ErrZeroVariance)
+	}
+	if err == nil {
+		d.mark(func() { d.clustered, d.unclustered = d.clustered || enough, d.unclustered || !enough })
+	}
+	out.StdErr = math.Sqrt(variance)
+	return out, err
+}
+
+// unclustered is the HC3 variance of the treated arm's coefficient.
+func (s *Source) unclustered(ctx context.Context, d *comparison, key, arms []string, fit *linear.Fit, x []int, all []moments.Term) (float64, error) {
 	var terms []moments.Term
 	for _, i := range x[1:] {
-		terms = append(terms, m.Terms[i])
+		terms = append(terms, all[i])
 	}
-	variance, err := s.reader.Weighted(ctx, read.Weighted{
+	return s.reader.Weighted(ctx, read.Weighted{
 		Question: read.Question{
-			Selection: read.Selection{Programme: d.Programme.ID, Where: in(d.among([]string{control, treated}), d.By, key)},
+			Selection: read.Selection{Programme: d.Programme.ID, Where: in(d.among(arms), d.By, key)},
 			Terms:     terms, Complete: d.complete,
 		},
 		Outcome: moments.Column(d.measure.FollowUp()), Beta: fit.Coef, Bread: fit.Inv.Data, Along: fit.Inv.Row(armPlace), Kind: read.HC3,
 	})
-	if err == nil && !(variance > 0) {
-		err = fmt.Errorf("cohort: the model leaves no residuals: %w", analytics.ErrZeroVariance)
-	}
-	return disclosure.Sampling{Value: fit.Coef[armPlace], StdErr: math.Sqrt(variance), N: m.N, DF: float64(fit.DF()), Level: d.Level}, err
 }
 
-// Places of the terms once the arm has been put behind the intercept.
-const (
-	armPlace      = 1
-	armedBaseline = 2
-	armedFollowUp = 3
-)
-
-// withArm puts the indicator of the treated arm behind the intercept of the
-// merged moments of both arms: its products are the treated arm's sums.
-func withArm(indicator moments.Term, control, treated moments.Matrix) (moments.Matrix, error) {
-	both, err := moments.Merge(control, treated)
+// clustered is the CR2 variance of the treated arm's coefficient, with
+// Satterthwaite's degrees of freedom.
+func clustered(fit *linear.Fit, x []int, clusters []moments.Matrix) (variance, df float64, err error) {
+	c, err := fit.ByMoments(clusters, atFollowUp, x)
 	if err != nil {
-		return both, err
+		return 0, 0, err
 	}
-	terms := slices.Insert(slices.Clone(both.Terms), armPlace, indicator)
-	units := slices.Insert(slices.Clone(both.Units), armPlace, 1)
-	m := moments.New(terms, units)
-	m.N = both.N
-	from := func(i int) int { // the place before the arm was put in; the arm itself is a 1 of the treated
-		if i > armPlace {
-			return i - 1
+	cov, err := c.Covariance(linear.CR2)
+	if err != nil {
+		return 0, 0, err
+	}
+	all, err := c.Satterthwaite()
+	if err != nil {
+		return 0, 0, err
+	}
+	return cov.At(armPlace, armPlace), all[armPlace], nil
+}
+
+// clusters are the moments of both arms by provider. They are enough for
+// clustered errors from clustersForRobust providers, at least two of them in
+// each arm: one that alone had an arm would have no residual to tell of it.
+func (d *comparison) clusters(control, treated string, indicator moments.Term) (list []moments.Matrix, enough bool, err error) {
+	zero, one := d.providers[control], d.providers[treated]
+	names := slices.Sorted(maps.Keys(zero))
+	names = union(names, slices.Sorted(maps.Keys(one))...)
+	if len(names) < clustersForRobust || min(len(zero), len(one)) < 2 {
+		return nil, false, nil
+	}
+	whole := d.arms[control].Moments
+	orNobody := func(m moments.Matrix, ok bool) moments.Matrix {
+		if !ok {
+			return moments.New(whole.Terms, whole.Units)
 		}
-		return 0
+		return m
 	}
-	for i := range terms {
-		for j := 0; j <= i; j++ {
-			source := both
-			if i == armPlace || j == armPlace {
-				source = treated
-			}
-			to, at := moments.Cell(i, j), moments.Cell(from(i), from(j))
-			m.Exact[to], m.Float[to] = source.Exact[at], source.Float[at]
+	for _, name := range names {
+		a, inZero := zero[name]
+		b, inOne := one[name]
+		m, err := moments.WithIndicator(orNobody(a, inZero), orNobody(b, inOne), indicator)
+		if err != nil {
+			return nil, false, err
 		}
+		list = append(list, m)
 	}
-	m.Exact[moments.Cell(0, 0)] = moments.FromInt64(both.N)
-	m.Exact[moments.Cell(armPlace, 0)] = moments.FromInt64(treated.N)
-	m.Exact[moments.Cell(armPlace, armPlace)] = moments.FromInt64(treated.N)
-	return m, nil
+	return list, true, nil
 }
 
 // fit fits the model of one group, without the terms that the group can not
-// estimate, and returns the places of those that stayed.
+// estimate, and returns the places of those that stayed: intercept, arm, the
+// rest. The arm is the last term of the matrix.
 func (d *comparison) fit(m moments.Matrix) (*linear.Fit, []int, error) {
-	x := []int{0, armPlace, armedBaseline}
-	for i := armedFollowUp + 1; i < len(m.Terms); i++ {
+	arm := len(m.Terms) - 1
+	x := []int{0, arm, atBaseline}
+	for i := atRest; i < arm; i++ {
 		if estimable(m, i) {
 			x = append(x, i)
 		} else {
 			d.drop(m.Terms[i].Name)
 		}
 	}
-	f, err := linear.FromMoments(m, armedFollowUp, x)
-	if !errors.Is(err, analytics.ErrCollinear) {
-		return f, x, err
+	f, kept, dropped, err := linear.WithoutCollinear(x, armPlace+1, func(x []int) (*linear.Fit, error) {
+		return linear.FromMoments(m, atFollowUp, x)
+	})
+	for _, i := range dropped {
+		d.drop(m.Terms[i].Name)
 	}
-	all := x
-	x = x[:2:2]
-	for _, i := range all[2:] {
-		next, err := linear.FromMoments(m, armedFollowUp, append(slices.Clone(x), i))
-		switch {
-		case errors.Is(err, analytics.ErrCollinear):
-			d.drop(m.Terms[i].Name)
-		case err != nil:
-			return nil, nil, err
-		default:
-			x, f = append(x, i), next
-		}
-	}
-	if f == nil {
-		f, err = linear.FromMoments(m, armedFollowUp, x)
-		return f, x, err
-	}
-	return f, x, nil
+	return f, kept, err
+}
+
+// mark notes something while groups are fitted beside one another.
+func (d *comparison) mark(note func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	note()
 }
 
 // drop notes a term that a group's model is without.
-func (d *comparison) drop(term string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.dropped[term] = true
-}
+func (d *comparison) drop(term string) { d.mark(func() { d.dropped[term] = true }) }
 
-// estimable says whether enough people stand on either side of an indicator.
+// estimable says whether enough people stand on either side of an indicator: a
+// level, or any column of 0 and 1, by which Σx = Σx².
 func estimable(m moments.Matrix, i int) bool {
-	factors := m.Terms[i].Factors
-	if len(factors) != 1 || factors[0].Level == nil {
+	sum := m.Sum(i, 0)
+	if sum != m.Sum(i, i) {
 		return true
 	}
-	n := int64(math.Round(m.Sum(i, 0)))
+	n := int64(math.Round(sum))
 	return min(n, m.N-n) >= fewestOfTerm
 }
 
@@ -179,16 +202,18 @@ func largestDifference(control, treated moments.Matrix) *float64 {
 	return largest
 }
 
-// pooled is the row of one contrast over all groups that have an estimate.
-func (d *comparison) pooled(contrasts []contrast, control, treated string) (disclosure.Record, error) {
+// pooled is the row of one contrast over all groups that have an estimate. It
+// tells of the people of each of them.
+func (d *comparison) pooled(contrasts []contrast, control, treated string, told teller) (disclosure.Record, error) {
 	row := disclosure.Record{Key: make([]any, len(d.By)), Scale: d.measure.scale()}
 	row.Cells = d.contrastCells(control, treated, true, "random_effects")
 	var yi, vi []float64
 	var nTreated, nControl int64
-	for _, c := range contrasts {
+	for i, c := range contrasts {
 		if c.estimate == nil {
 			continue
 		}
+		row.Of = append(row.Of, told(d.keys[i], control, treated)...)
 		yi, vi = append(yi, c.estimate.Value), append(vi, c.estimate.StdErr*c.estimate.StdErr)
 		nTreated, nControl = nTreated+c.nTreated, nControl+c.nControl
 	}
@@ -198,7 +223,10 @@ func (d *comparison) pooled(contrasts []contrast, control, treated string) (disc
 	// the interval is kept from being narrower than the ordinary one.
 	p, err := meta.Random(yi, vi, meta.Options{Method: meta.REML, HartungKnapp: true, AdHoc: true, Level: d.Level})
 	switch {
-	case errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrZeroVariance), errors.Is(err, analytics.ErrNotConverged):
+	case errors.Is(err, analytics.ErrNotConverged):
+		d.unpooled = true
+		return row, nil
+	case errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrZeroVariance):
 		return row, nil // fewer than two groups, or nothing to tell them apart
 	case err != nil:
 		return row, err

@@ -3,6 +3,7 @@ package cohort
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics/funnel"
@@ -27,7 +28,8 @@ type FunnelRequest struct {
 // gain, the mean gain of all records as target, limits around it, and flags
 // without and with over-dispersion. Units of one funnel have the same measure
 // and, where people are grouped by it, procedure; a unit under MinimumAdjusted
-// records has neither value nor limits and does not count for φ and τ².
+// records has neither value nor limits and does not count for φ and τ². Target
+// and limits are disclosed where the unit has 8 records in each of its strata.
 func (s *Source) Funnel(ctx context.Context, r FunnelRequest) (*disclosure.Table, error) {
 	t := &disclosure.Table{Question: Funnel, By: r.By, Exact: true}
 	if err := s.learnReferences(ctx, r.Request); err != nil {
@@ -104,10 +106,20 @@ func disperse(units []*unit) error {
 	return nil
 }
 
+// smallestStratum is the fewest modelled records that the unit has in any of its
+// procedures and years. Target and limits mix the strata's known means by these
+// counts, and so tell of them.
+func (u *unit) smallestStratum() int64 {
+	if len(u.weights) == 0 {
+		return 0
+	}
+	return slices.Min(slices.Collect(maps.Values(u.weights)))
+}
+
 func (u *unit) cells(r FunnelRequest, m Measure) map[string]any {
 	cells := textCells(r.Programme, m)
 	cells["n"] = u.all.N
-	cells["_n_reference"] = u.adjusted.n
+	cells["_n_smallest_stratum"] = u.smallestStratum()
 	if u.adjusted.n > 0 {
 		cells["target"] = u.adjusted.against.gain
 	}
@@ -115,7 +127,7 @@ func (u *unit) cells(r FunnelRequest, m Measure) map[string]any {
 		return cells
 	}
 	cells["value"] = u.adjusted.gain
-	limits := disclosure.Sampling{Value: u.adjusted.against.gain, StdErr: u.adjusted.stdErr, N: u.all.N, Level: level95}
+	limits := disclosure.Sampling{Value: u.adjusted.against.gain, StdErr: u.adjusted.stdErr, N: u.all.N, Level: level95, FixedLevel: true}
 	if r.Overdispersed {
 		limits.Tau2 = u.tau2
 	}

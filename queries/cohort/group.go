@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics/funnel"
 	"github.com/lumbar-health/lumbar/analytics/moments"
@@ -192,6 +191,6 @@ func (g *group) residualSD(ref *reference) (float64, bool) {
 }
 
 // measureName is the ledger's name of those who count under complete columns.
-func measureName(p *programme.Programme, m Measure, complete []string) string {
-	return strings.Join(complete, "+") + "|" + strings.Join(asked(p, m), "+")
+func measureName(p *programme.Programme, m Measure, complete []string) disclosure.People {
+	return disclosure.People{Asked: asked(p, m), Needs: complete}
 }

@@ -168,13 +168,13 @@ func inOrder(a, b []string) int {
 
 // cohorts starts the ledger's view of a grouping: the dimensions, a year that
 // was filtered on among them, sorted.
-func cohorts(p *programme.Programme, measure string, dims []string, year int) disclosure.Cohorts {
+func cohorts(p *programme.Programme, who disclosure.People, dims []string, year int) disclosure.Cohorts {
 	if year != 0 {
 		dims = union(dims, dimYear)
 	}
 	sorted := slices.Clone(dims)
 	slices.Sort(sorted)
-	return disclosure.Cohorts{Programme: p.ID, Measure: measure, Dims: sorted, Cells: map[string]int64{}}
+	return disclosure.Cohorts{Programme: p.ID, People: who, Dims: sorted, Cells: map[string]int64{}}
 }
 
 // cell is the ledger's key of a group.

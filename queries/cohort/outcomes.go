@@ -54,7 +54,7 @@ func (s *Source) read(ctx context.Context, r Request, m Measure, t *disclosure.T
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("cohort: %s: %w", m.FollowUp(), err)
 	}
-	for _, note := range leftOut(m, ref.left) {
+	for _, note := range ref.notes(m) {
 		if !slices.Contains(t.Notes, note) {
 			t.Notes = append(t.Notes, note)
 		}
@@ -65,11 +65,14 @@ func (s *Source) read(ctx context.Context, r Request, m Measure, t *disclosure.T
 
 // exact says whether every sum was one of whole units.
 func exact(terms []moments.Term, groups []*group) bool {
-	for _, g := range groups {
-		for i := range terms {
-			if g.all.N > 0 && !g.all.AllExact(i) {
-				return false
-			}
+	return !slices.ContainsFunc(groups, func(g *group) bool { return !wholeUnits(g.all, len(terms)) })
+}
+
+// wholeUnits says whether the sums of the first terms are of whole units.
+func wholeUnits(m moments.Matrix, terms int) bool {
+	for i := range terms {
+		if m.N > 0 && !m.AllExact(i) {
+			return false
 		}
 	}
 	return true
@@ -85,6 +88,7 @@ func (s *Source) tell(t *disclosure.Table, r Request, m Measure, ref *reference,
 
 	modelled := cohorts(p, modelledName, r.By, r.Year)
 	asked := cohorts(p, eligibleName, r.By, r.Year)
+	modelled.Plain, asked.Plain = true, true
 	for _, g := range groups {
 		if g.all.N > 0 {
 			modelled.Cells[cell(modelled, r.By, g.key, r.Year)] = g.all.N

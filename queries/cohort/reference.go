@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lumbar-health/lumbar/analytics/casemix"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/store/read"
@@ -32,7 +33,10 @@ type reference struct {
 	// expected is by procedure; one without has no adjusted figures.
 	expected map[string]expected
 	strata   map[string]stratum
-	left     []string // columns and terms that are not in a model
+	// left are columns of which too little is known, collinear terms that some
+	// model could not estimate; unfitted says that some procedure has no model.
+	left, collinear []string
+	unfitted        bool
 	// by and groups are what the store returned: everybody, so that a question
 	// that groups by some of these dimensions needs no scan of its own.
 	by     []string
@@ -44,6 +48,10 @@ type expected struct {
 	residual combination // follow-up − expected
 	lost     int         // what a residual standard deviation's divisor loses
 	sigma    float64     // of all residuals; 0 where each stratum has its own
+}
+
+func expectedBy(m casemix.Model) *expected {
+	return &expected{residual: combination(m.Residual), lost: m.Lost, sigma: m.Sigma}
 }
 
 // stratum is the reference of one procedure and year. gain is signed so that
@@ -150,21 +158,23 @@ func (r *reference) fill(p *programme.Programme, m Measure, by []string, groups 
 	}
 	for _, procedure := range slices.Sorted(maps.Keys(perProcedure)) {
 		if p.Expected == programme.ExpectedFromRecord {
-			r.expected[procedure] = expected{residual: combination{atFollowUp: 1, atRest: -1}, lost: 1}
+			r.expected[procedure] = *expectedBy(casemix.Published(atFollowUp, atRest))
 			continue
 		}
 		var parts []moments.Matrix
 		for _, provider := range slices.Sorted(maps.Keys(perProcedure[procedure])) {
 			parts = append(parts, perProcedure[procedure][provider])
 		}
-		model, left, err := fit(parts)
+		model, collinear, err := fit(parts)
 		if err != nil {
 			return err
 		}
-		r.left = union(r.left, left...)
-		if model != nil {
-			r.expected[procedure] = *model
+		r.collinear = union(r.collinear, collinear...)
+		if model == nil {
+			r.unfitted = true
+			continue
 		}
+		r.expected[procedure] = *model
 	}
 	for key, matrix := range perStratum {
 		r.strata[key] = r.stratum(m, procedureOf(key), matrix)

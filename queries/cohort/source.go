@@ -31,7 +31,7 @@ type Source struct {
 
 	mu         sync.Mutex
 	references map[string]*pending
-	measures   map[string]read.Predicate // who counts under a measure's name
+	measures   map[string]read.Predicate // who counts, by the name of disclosure.People
 }
 
 // pending is a value that the first who asks computes.
@@ -68,22 +68,22 @@ func learn[T any](s *Source, key string, compute func() (T, error)) (T, error) {
 	return p.value.(T), nil
 }
 
-// register names those who count under a predicate, for the ledger.
-func (s *Source) register(name string, who read.Predicate) string {
+// register remembers the predicate of those who count, for the ledger.
+func (s *Source) register(people disclosure.People, who read.Predicate) disclosure.People {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.measures[name] = who
-	return name
+	s.measures[people.String()] = who
+	return people
 }
 
-// Overlaps counts the people of a registered measure by dimensions; it is the
+// Overlaps counts registered people by dimensions; it is the
 // disclosure ledger's Counter.
-func (s *Source) Overlaps(ctx context.Context, programmeID, measure string, dims []string, within map[string][]string) ([]disclosure.Overlap, error) {
+func (s *Source) Overlaps(ctx context.Context, programmeID string, people disclosure.People, dims []string, within map[string][]string) ([]disclosure.Overlap, error) {
 	s.mu.Lock()
-	who, ok := s.measures[measure]
+	who, ok := s.measures[people.String()]
 	s.mu.Unlock()
 	if !ok {
-		return nil, fmt.Errorf("cohort: measure %q is not known", measure)
+		return nil, fmt.Errorf("cohort: the people %q are not known", people)
 	}
 	where := read.And{who}
 	for _, dim := range dims {

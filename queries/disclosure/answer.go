@@ -29,6 +29,16 @@ type Kind string
 type Row struct {
 	Values     []any
 	Suppressed []string
+	// Rests are the counts of an exact answer that are not columns: those whose
+	// name begins with _ in columns.yaml. They are not written.
+	Rests map[string]int64
+}
+
+func (r *Row) rests(name string, count any) {
+	if r.Rests == nil {
+		r.Rests = map[string]int64{}
+	}
+	r.Rests[name], _ = count.(int64)
 }
 
 // Index returns the place of a column, or -1.

@@ -54,6 +54,8 @@ type Measure struct {
 	Better string `yaml:"better"`
 	// Words are the values of a flag, in the order in which a board numbers them.
 	Words []string `yaml:"words"`
+	// Boolean says that a text is true or false.
+	Boolean bool `yaml:"boolean"`
 	// Metric is the name in the Prometheus protocol, empty where it has none.
 	Metric string `yaml:"metric"`
 }

@@ -13,7 +13,8 @@ type finding struct {
 }
 
 // against compares with one older shape: the difference of two cells, what the
-// new cells leave of an older one, and what the older ones leave of a new one.
+// new cells leave of an older one, what the older ones leave of a new one, and
+// what cells that cover one of the other side hold beyond it.
 // whole says that pairs lists every pair that shares people.
 func (f *finding) against(old *shape, pairs []overlap, whole bool) {
 	slices.SortFunc(pairs, func(a, b overlap) int {
@@ -29,6 +30,8 @@ func (f *finding) against(old *shape, pairs []overlap, whole bool) {
 	}
 	f.leftOfNew(old, pairs)
 	f.leftOfOld(old, pairs)
+	f.beyondNew(old, pairs)
+	f.beyondOld(old, pairs)
 }
 
 func (f *finding) withhold(key string) bool {
@@ -81,6 +84,45 @@ func (f *finding) leftOfOld(old *shape, pairs []overlap) {
 			}
 			if f.withhold(p.now) {
 				left += p.n
+			}
+		}
+		start = end
+	}
+}
+
+// beyondNew withholds a new cell that older ones cover with 1–7 others.
+func (f *finding) beyondNew(old *shape, pairs []overlap) {
+	covered, sum := map[string]int64{}, map[string]int64{}
+	for _, p := range pairs {
+		covered[p.now] += p.n
+		sum[p.now] += old.told[p.before]
+	}
+	for key, n := range covered {
+		if n == f.cells[key] && small(sum[key]-n) {
+			f.withhold(key)
+		}
+	}
+}
+
+// beyondOld withholds the smallest of the new cells that cover an older one with
+// 1–7 others: what remains covers it no longer.
+func (f *finding) beyondOld(old *shape, pairs []overlap) {
+	for start := 0; start < len(pairs); {
+		end := start
+		var covered, sum int64
+		var parts []string
+		for ; end < len(pairs) && pairs[end].before == pairs[start].before; end++ {
+			if p := pairs[end]; !f.withheld[p.now] {
+				covered, sum = covered+p.n, sum+f.cells[p.now]
+				parts = append(parts, p.now)
+			}
+		}
+		if covered == old.told[pairs[start].before] && small(sum-covered) {
+			slices.SortStableFunc(parts, func(a, b string) int { return cmp.Compare(f.cells[a], f.cells[b]) })
+			for _, part := range parts {
+				if f.withhold(part) {
+					break
+				}
 			}
 		}
 		start = end

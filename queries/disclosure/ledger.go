@@ -10,23 +10,33 @@ import (
 
 // ErrLedgerFull says that so many different groupings were asked of one version
 // of the data that no further one can be compared with them all.
-var ErrLedgerFull = errors.New("too many different groupings were asked of this version of the data; repeat one of them, or ask again when further data have landed")
+var ErrLedgerFull = errors.New("too many different groupings were asked of this version of the data: only those asked before are answered, and groupings by one or two dimensions without covariates of one's own; ask for one of these, or again when further data have landed")
 
 // Bounds of the ledger: what is remembered, and what one comparison may read.
+// The reserve is kept for plain cohorts, so that boards and pages go on when
+// somebody has asked for everything else.
 const (
-	maxShapes = 256
-	maxCells  = 1_000_000
-	maxPairs  = 1_000_000
+	maxShapes     = 1024
+	reserveShapes = 512
+	maxCells      = 1_000_000
+	reserveCells  = 250_000
+	maxPairs      = 1_000_000
 )
+
+// plainDims is the most dimensions of a plain cohort, a filter among them.
+const plainDims = 2
 
 // Cohorts are the groups of people that one answer tells of: the cells of a
 // grouping by Dims, of which a filter is a dimension with few values.
 type Cohorts struct {
 	Programme string
-	// Measure says which people count: cohorts are compared within a measure.
-	Measure string
-	Dims    []string // sorted
-	Cells   map[string]int64
+	// People says who counts in the cells.
+	People People
+	// Plain says that People are those of the programme's own measures, which
+	// nobody chose; the ledger keeps room for them.
+	Plain bool
+	Dims  []string // sorted
+	Cells map[string]int64
 }
 
 // CellKey joins the values of a cell, in the order of Dims.
@@ -40,9 +50,9 @@ type Overlap struct {
 	N   int64
 }
 
-// Counter counts the people of a measure by dimensions, within the values that
-// are named for some of them.
-type Counter func(ctx context.Context, programme, measure string, dims []string, within map[string][]string) ([]Overlap, error)
+// Counter counts people by dimensions, within the values that are named for some
+// of them.
+type Counter func(ctx context.Context, programme string, who People, dims []string, within map[string][]string) ([]Overlap, error)
 
 // Ledger remembers which cohorts were told of on one version of the data and
 // withholds those that differ from another by 1–7 people, whoever asked. It is
@@ -53,11 +63,14 @@ type Ledger struct {
 	cells  int
 }
 
-// shape is one grouping under one measure with the cells that were told of.
+// shape is one grouping of some people with the cells that were told of.
 type shape struct {
-	programme, measure string
-	dims               []string
-	told               map[string]int64
+	programme string
+	people    People
+	name      string // of the people
+	plain     bool
+	dims      []string
+	told      map[string]int64
 }
 
 // Admit compares the cohorts of one question with all that were admitted before
@@ -68,9 +81,9 @@ func (l *Ledger) Admit(ctx context.Context, asked []Cohorts, count Counter) ([]m
 	defer l.mu.Unlock()
 	withheld := make([]map[string]bool, len(asked))
 	for i, c := range asked {
-		own, err := l.shape(c)
-		if err != nil {
-			return nil, err
+		own, known := l.shape(c)
+		if !known && len(l.shapes) >= own.room(maxShapes, reserveShapes) {
+			return nil, ErrLedgerFull
 		}
 		w, err := l.compare(ctx, c, own, count)
 		if err != nil {
@@ -79,36 +92,52 @@ func (l *Ledger) Admit(ctx context.Context, asked []Cohorts, count Counter) ([]m
 		if err := l.tell(own, c, w); err != nil {
 			return nil, err
 		}
+		if !known {
+			l.shapes = append(l.shapes, own)
+		}
 		withheld[i] = w
 	}
 	return withheld, nil
 }
 
-func (l *Ledger) shape(c Cohorts) (*shape, error) {
+// shape is the cohorts' grouping as remembered, or a new one.
+func (l *Ledger) shape(c Cohorts) (own *shape, known bool) {
+	own = &shape{programme: c.Programme, people: c.People, name: c.People.String(), plain: c.Plain, dims: c.Dims, told: map[string]int64{}}
 	for _, s := range l.shapes {
-		if s.programme == c.Programme && s.measure == c.Measure && slices.Equal(s.dims, c.Dims) {
-			return s, nil
-		}
-	}
-	if len(l.shapes) == maxShapes {
-		return nil, ErrLedgerFull
-	}
-	s := &shape{programme: c.Programme, measure: c.Measure, dims: c.Dims, told: map[string]int64{}}
-	l.shapes = append(l.shapes, s)
-	return s, nil
-}
-
-func (l *Ledger) tell(own *shape, c Cohorts, withheld map[string]bool) error {
-	for key, n := range c.Cells {
-		if _, known := own.told[key]; known || n < smallest || withheld[key] {
+		if s.programme != own.programme || s.name != own.name {
 			continue
 		}
-		if l.cells == maxCells {
-			return ErrLedgerFull
+		if slices.Equal(s.dims, own.dims) {
+			return s, true
 		}
-		own.told[key] = n
-		l.cells++
+		own.plain = own.plain || s.plain // a comparison of people whom outcomes told of
 	}
+	return own, false
+}
+
+// room is how much of a bound is there for the grouping.
+func (s *shape) room(most, reserve int) int {
+	if s.plain && len(s.dims) <= plainDims {
+		return most
+	}
+	return most - reserve
+}
+
+// tell remembers the cells that are not withheld, all or none.
+func (l *Ledger) tell(own *shape, c Cohorts, withheld map[string]bool) error {
+	var fresh []string
+	for key, n := range c.Cells {
+		if _, known := own.told[key]; !known && n >= smallest && !withheld[key] {
+			fresh = append(fresh, key)
+		}
+	}
+	if len(fresh) > 0 && l.cells+len(fresh) > own.room(maxCells, reserveCells) {
+		return ErrLedgerFull
+	}
+	for _, key := range fresh {
+		own.told[key] = c.Cells[key]
+	}
+	l.cells += len(fresh)
 	return nil
 }
 
@@ -130,7 +159,7 @@ func (l *Ledger) compare(ctx context.Context, c Cohorts, own *shape, count Count
 		f.cells[key] = n
 	}
 	for _, old := range l.shapes {
-		if old == own || old.programme != c.Programme || old.measure != c.Measure || len(old.told) == 0 {
+		if old == own || old.programme != c.Programme || !c.People.nested(old.people) || len(old.told) == 0 {
 			continue
 		}
 		pairs, whole, err := overlaps(ctx, c, f.cells, old, count)
@@ -149,10 +178,11 @@ type overlap struct {
 }
 
 // overlaps lists the pairs of cells that share people; whole is false where only
-// those of nearly equal size were read.
+// those of nearly equal size were read. Who are in both cells are people of the
+// narrower set: where its grouping is the finer one, its cells say how many.
 func overlaps(ctx context.Context, c Cohorts, cells map[string]int64, old *shape, count Counter) (pairs []overlap, whole bool, err error) {
 	switch {
-	case within(old.dims, c.Dims):
+	case within(old.dims, c.Dims) && c.People.within(old.people):
 		place := places(old.dims, c.Dims)
 		for key, n := range cells {
 			if parent := project(key, place); old.told[parent] > 0 {
@@ -160,7 +190,7 @@ func overlaps(ctx context.Context, c Cohorts, cells map[string]int64, old *shape
 			}
 		}
 		return pairs, true, nil
-	case within(c.Dims, old.dims):
+	case within(c.Dims, old.dims) && old.people.within(c.People):
 		place := places(c.Dims, old.dims)
 		for key, n := range old.told {
 			if parent := project(key, place); cells[parent] > 0 {
@@ -172,7 +202,7 @@ func overlaps(ctx context.Context, c Cohorts, cells map[string]int64, old *shape
 	return crossing(ctx, c, cells, old, count)
 }
 
-// crossing counts the pairs of two groupings of which none refines the other.
+// crossing counts the pairs of two groupings that the cells do not tell.
 func crossing(ctx context.Context, c Cohorts, cells map[string]int64, old *shape, count Counter) ([]overlap, bool, error) {
 	now, before, whole := cells, old.told, true
 	if len(now)*len(before) > maxPairs {
@@ -189,7 +219,11 @@ func crossing(ctx context.Context, c Cohorts, cells map[string]int64, old *shape
 	values := map[string][]string{}
 	narrow(values, c.Dims, now)
 	narrow(values, old.dims, before)
-	rows, err := count(ctx, c.Programme, c.Measure, dims, values)
+	narrower := c.People
+	if !narrower.within(old.people) {
+		narrower = old.people
+	}
+	rows, err := count(ctx, c.Programme, narrower, dims, values)
 	if err != nil {
 		return nil, false, err
 	}

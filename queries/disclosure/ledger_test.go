@@ -16,10 +16,13 @@ type person map[string]string
 // people answers as the store does.
 type people []person
 
-func (all people) count(_ context.Context, _, _ string, dims []string, within map[string][]string) ([]Overlap, error) {
+func (all people) count(_ context.Context, _ string, who People, dims []string, within map[string][]string) ([]Overlap, error) {
 	sums := map[string]int64{}
 next:
 	for _, p := range all {
+		if !p.counts(who) {
+			continue
+		}
 		key := make([]string, len(dims))
 		for i, d := range dims {
 			if values, ok := within[d]; ok && !slices.Contains(values, p[d]) {
@@ -36,10 +39,18 @@ next:
 	return out, nil
 }
 
-func (all people) by(dims ...string) Cohorts {
+// counts says whether the person is among them: has what they need.
+func (p person) counts(who People) bool {
+	return !slices.ContainsFunc(who.Needs, func(column string) bool { return p[column] == "" }) &&
+		(len(who.Asked) == 0 || slices.Contains(who.Asked, p["procedure"]))
+}
+
+func (all people) by(dims ...string) Cohorts { return all.of(People{}, dims...) }
+
+func (all people) of(who People, dims ...string) Cohorts {
 	slices.Sort(dims)
-	rows, _ := all.count(context.Background(), "", "", dims, nil)
-	c := Cohorts{Dims: dims, Cells: map[string]int64{}}
+	rows, _ := all.count(context.Background(), "", who, dims, nil)
+	c := Cohorts{People: who, Dims: dims, Cells: map[string]int64{}}
 	for _, r := range rows {
 		c.Cells[CellKey(r.Key)] = r.N
 	}
@@ -115,28 +126,100 @@ func TestLedgerKeepsItsFirstAnswer(t *testing.T) {
 	}
 }
 
-func TestLedgerComparesWithinOneMeasureAndProgramme(t *testing.T) {
+func TestLedgerComparesWithinOneProgramme(t *testing.T) {
 	all := slices.Concat(some(97, "a", "1"), some(3, "a", "2"))
 	var l Ledger
 	ask(t, &l, all, all.by())
 	other := all.by("a")
-	other.Measure = "another"
+	other.Programme = "another"
 	if got := ask(t, &l, all, other); got != nil {
-		t.Errorf("another measure: withheld %v, want none", got)
+		t.Errorf("another programme: withheld %v, want none", got)
 	}
 	if got := ask(t, &l, all, all.by("a")); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("the same measure: withheld %v, want [1]", got)
+		t.Errorf("the same programme: withheld %v, want [1]", got)
 	}
 }
 
-func TestLedgerRefusesMoreThanItCanRemember(t *testing.T) {
+func TestLedgerComparesNestedPeople(t *testing.T) {
+	both, more, other := People{Needs: []string{"x", "y"}}, People{Needs: []string{"x", "y", "z"}}, People{Needs: []string{"u", "v"}}
+	hips := People{Asked: []string{"hip"}}
+	all := slices.Concat(
+		some(60, "a", "1", "b", "1", "x", "1", "y", "1", "z", "1", "u", "1", "v", "1", "procedure", "hip"),
+		some(5, "a", "1", "b", "2", "x", "1", "y", "1", "u", "1", "v", "1", "procedure", "hip"),
+		some(40, "a", "2", "b", "2", "x", "1", "y", "1", "z", "1", "procedure", "hip"),
+		some(4, "a", "2", "b", "1", "procedure", "knee"))
+	for _, c := range []struct {
+		name  string
+		asked []Cohorts
+		want  []string
+	}{
+		{"fewer columns, then more, by the same", []Cohorts{all.of(both, "a"), all.of(more, "a")}, []string{"1"}},
+		{"more columns, then fewer, by the same", []Cohorts{all.of(more, "a"), all.of(both, "a")}, []string{"1"}},
+		{"everyone of the wider, parts of the narrower", []Cohorts{all.of(both), all.of(more, "a")}, []string{"2"}},
+		{"parts of the wider, everyone of the narrower", []Cohorts{all.of(both, "a"), all.of(more)}, []string{""}},
+		{"groupings that cross", []Cohorts{all.of(both, "a"), all.of(more, "b")}, []string{"1"}},
+		{"columns that do not nest", []Cohorts{all.of(more, "a"), all.of(other, "a")}, nil},
+		{"the eligible of all procedures, then of some", []Cohorts{all.by("a"), all.of(hips, "a")}, []string{"2"}},
+		{"the eligible and those with a complete record", []Cohorts{all.by("a"), all.of(both, "a")}, nil},
+	} {
+		var l Ledger
+		var got []string
+		for _, asked := range c.asked {
+			got = ask(t, &l, all, asked)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: withheld %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// Somebody asks for as many groupings as there are; what was asked before, and
+// the plain groupings of boards and pages, are answered all the same.
+func TestAFullLedgerStillAnswersBoards(t *testing.T) {
+	cohorts := func(needs string, plain bool, dims ...string) Cohorts {
+		key := CellKey(make([]string, len(dims)))
+		return Cohorts{People: People{Needs: []string{"score", needs}}, Plain: plain, Dims: dims, Cells: map[string]int64{key: 10}}
+	}
+	admit := func(l *Ledger, c Cohorts) error {
+		_, err := l.Admit(t.Context(), []Cohorts{c}, people{}.count)
+		return err
+	}
 	var l Ledger
 	var err error
-	for i := 0; err == nil && i < 2*maxShapes; i++ {
-		_, err = l.Admit(t.Context(), []Cohorts{{Measure: fmt.Sprint(i), Cells: map[string]int64{"": 10}}}, nil)
+	asked := 0
+	for ; err == nil && asked < 2*maxShapes; asked++ {
+		err = admit(&l, cohorts(fmt.Sprint(asked), false, "a", "b"))
 	}
-	if err != ErrLedgerFull {
-		t.Errorf("%d shapes: %v, want %v", 2*maxShapes, err, ErrLedgerFull)
+	if err != ErrLedgerFull || asked > maxShapes {
+		t.Fatalf("%d groupings: %v, want %v", asked, err, ErrLedgerFull)
+	}
+	for _, c := range []struct {
+		name string
+		asks Cohorts
+		want error
+	}{
+		{"one that was told before", cohorts("0", false, "a", "b"), nil},
+		{"a plain one", cohorts("board", true, "provider"), nil},
+		{"a comparison of the same people", cohorts("board", false, "intervention", "region"), nil},
+		{"a plain one by three", cohorts("board", true, "provider", "sex", "year"), ErrLedgerFull},
+		{"one of people that somebody chose", cohorts("own", false, "provider"), ErrLedgerFull},
+	} {
+		if err := admit(&l, c.asks); err != c.want {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	for err, asked = nil, 0; err == nil && asked < 2*maxShapes; asked++ {
+		err = admit(&l, cohorts("board"+fmt.Sprint(asked), true, "provider"))
+	}
+	if err != ErrLedgerFull || len(l.shapes) != maxShapes {
+		t.Errorf("%d groupings, %v: want %d and %v", len(l.shapes), err, maxShapes, ErrLedgerFull)
+	}
+}
+
+func TestALedgerThatRefusesRemembersNothingOfIt(t *testing.T) {
+	l := Ledger{cells: maxCells - reserveCells}
+	if _, err := l.Admit(t.Context(), []Cohorts{{Cells: map[string]int64{"": 10}}}, nil); err != ErrLedgerFull || len(l.shapes) > 0 {
+		t.Errorf("no room for a cell: %v with %d groupings, want %v with none", err, len(l.shapes), ErrLedgerFull)
 	}
 }
 
@@ -144,6 +227,7 @@ func TestLedgerRefusesMoreThanItCanRemember(t *testing.T) {
 // people, and no told cells within another leave 1–7 of it.
 func TestLedgerLeavesNoSmallDifference(t *testing.T) {
 	dims := []string{"a", "b", "c", "d"}
+	sets := []People{{}, {Needs: []string{"x"}}, {Needs: []string{"x", "y"}}}
 	rapid.Check(t, func(t *rapid.T) {
 		var all people
 		for range rapid.IntRange(1, 25).Draw(t, "kinds") {
@@ -151,18 +235,22 @@ func TestLedgerLeavesNoSmallDifference(t *testing.T) {
 			for _, d := range dims {
 				pairs = append(pairs, d, fmt.Sprint(rapid.IntRange(0, 2).Draw(t, d)))
 			}
+			for _, column := range []string{"x", "y"} {
+				pairs = append(pairs, column, rapid.SampledFrom([]string{"", "1", "1"}).Draw(t, column))
+			}
 			all = append(all, some(rapid.IntRange(1, 12).Draw(t, "n"), pairs...)...)
 		}
 		var l Ledger
-		told := map[string]map[string]bool{} // grouping → cells
+		told := map[grouping]map[string]bool{} // cells
 		for range rapid.IntRange(2, 5).Draw(t, "questions") {
 			by := rapid.SliceOfNDistinct(rapid.SampledFrom(dims), 0, 3, rapid.ID).Draw(t, "by")
-			c := all.by(by...)
+			who := rapid.IntRange(0, len(sets)-1).Draw(t, "who")
+			c := all.of(sets[who], by...)
 			withheld, err := l.Admit(context.Background(), []Cohorts{c}, all.count)
 			if err != nil {
 				t.Fatal(err)
 			}
-			name := strings.Join(c.Dims, "+")
+			name := grouping{who, strings.Join(c.Dims, "+")}
 			if told[name] == nil {
 				told[name] = map[string]bool{}
 			}
@@ -174,14 +262,20 @@ func TestLedgerLeavesNoSmallDifference(t *testing.T) {
 		}
 		for one, cells := range told {
 			for key := range cells {
-				checkTold(t, all, told, one, key)
+				checkTold(t, all, sets, told, one, key)
 			}
 		}
 	})
 }
 
+// grouping is who was asked for, as a place in the list of sets, and by what.
+type grouping struct {
+	who  int
+	dims string
+}
+
 // members are the people of a cell of a grouping, as places in all.
-func (all people) members(grouping, key string) map[int]bool {
+func (all people) members(who People, grouping, key string) map[int]bool {
 	in := map[int]bool{}
 	var dims []string
 	if grouping != "" {
@@ -192,7 +286,7 @@ func (all people) members(grouping, key string) map[int]bool {
 		for j, d := range dims {
 			values[j] = p[d]
 		}
-		if CellKey(values) == key {
+		if p.counts(who) && CellKey(values) == key {
 			in[i] = true
 		}
 	}
@@ -200,29 +294,35 @@ func (all people) members(grouping, key string) map[int]bool {
 }
 
 // checkTold holds one told cell against those of every other grouping.
-func checkTold(t *rapid.T, all people, told map[string]map[string]bool, one, key string) {
-	mine := all.members(one, key)
+func checkTold(t *rapid.T, all people, sets []People, told map[grouping]map[string]bool, one grouping, key string) {
+	mine := all.members(sets[one.who], one.dims, key)
 	for other, others := range told {
-		if other == one {
+		if other == one || (other.who == 0) != (one.who == 0) {
 			continue
 		}
-		left := len(mine)
+		left, covered, sum := len(mine), 0, 0
 		for k := range others {
-			theirs, shared := all.members(other, k), 0
+			theirs, shared := all.members(sets[other.who], other.dims, k), 0
 			for i := range theirs {
 				if mine[i] {
 					shared++
 				}
 			}
 			if d := len(mine) + len(theirs) - 2*shared; d > 0 && d < smallest {
-				t.Fatalf("%s %q and %s %q differ by %d", one, key, other, k, d)
+				t.Fatalf("%v %q and %v %q differ by %d", one, key, other, k, d)
 			}
 			if shared == len(theirs) {
 				left -= shared
 			}
+			if shared > 0 {
+				covered, sum = covered+shared, sum+len(theirs)
+			}
+		}
+		if d := sum - covered; covered == len(mine) && d > 0 && d < smallest {
+			t.Fatalf("cells of %v cover %v %q with %d others", other, one, key, d)
 		}
 		if left > 0 && left < smallest {
-			t.Fatalf("cells of %s leave %d of %s %q", other, left, one, key)
+			t.Fatalf("cells of %v leave %d of %v %q", other, left, one, key)
 		}
 	}
 }

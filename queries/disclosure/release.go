@@ -83,6 +83,9 @@ func (t *Table) answer(disclosed bool) (*Answer, error) {
 				return nil, fmt.Errorf("disclosure: %s.%s: %w", t.Question, m.Name, err)
 			}
 			row.Values = append(row.Values, v)
+			if strings.HasPrefix(m.N, "_") && !disclosed {
+				row.rests(m.N, r.Cells[m.N])
+			}
 			if withheld {
 				row.Suppressed = append(row.Suppressed, m.Name)
 			}
@@ -177,7 +180,8 @@ func (r *Record) shown(m Measure, base int64) (any, bool, error) {
 	case float64:
 		return r.rounded(m.Kind, v, base), false, nil
 	case derived:
-		x, ok := v.part(v.of.released())
+		n, _ := Count(base)
+		x, ok := v.released(r.Scale.Decimals(n))
 		if !ok {
 			return nil, false, nil
 		}

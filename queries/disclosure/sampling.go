@@ -16,6 +16,8 @@ type Sampling struct {
 	DF      float64
 	FixedDF bool
 	Level   float64 // coverage, such as 0.95
+	// FixedLevel says that the level is the column's own, not chosen by whoever asks.
+	FixedLevel bool
 	// Tau2 is added to StdErr² and does not depend on N.
 	Tau2 float64
 }
@@ -24,26 +26,35 @@ type Sampling struct {
 type derived struct {
 	of   Sampling
 	part func(Sampling) (float64, bool)
+	side float64 // of a bound: −1 the lower end, 1 the upper
 }
+
+// anchor is the coverage from whose ends, as shown, those of others are made.
+const anchor = 0.95
+
+// Levels are the coverages at which intervals may be asked for. They are a
+// closed list: ends at any level, one question each, would tell the exact mean
+// and with it the exact count.
+func Levels() []string { return []string{"0.8", "0.9", "0.95", "0.99", "0.998"} }
 
 // Lower is the lower end of the interval of s, as a cell.
 func Lower(s Sampling) any {
-	return derived{s, func(s Sampling) (float64, bool) { h, ok := s.half(); return s.Value - h, ok }}
+	return derived{s, func(s Sampling) (float64, bool) { h, ok := s.half(); return s.Value - h, ok }, -1}
 }
 
 // Upper is the upper end of the interval of s, as a cell.
 func Upper(s Sampling) any {
-	return derived{s, func(s Sampling) (float64, bool) { h, ok := s.half(); return s.Value + h, ok }}
+	return derived{s, func(s Sampling) (float64, bool) { h, ok := s.half(); return s.Value + h, ok }, 1}
 }
 
 // StdErr is the standard error of s, as a cell.
 func StdErr(s Sampling) any {
-	return derived{s, func(s Sampling) (float64, bool) { return s.stdErr(), true }}
+	return derived{s, func(s Sampling) (float64, bool) { return s.stdErr(), true }, 0}
 }
 
 // PValue is the two-sided p value of s against zero, as a cell.
 func PValue(s Sampling) any {
-	return derived{s, Sampling.pValue}
+	return derived{s, Sampling.pValue, 0}
 }
 
 // Interval is the exact interval; ok is false where there is none.
@@ -73,6 +84,24 @@ func (s Sampling) pValue() (float64, bool) {
 		return math.Erfc(math.Abs(s.Value) / se / math.Sqrt2), true
 	}
 	return dist.TTwoSided(s.Value/se, s.DF), true
+}
+
+// released is the cell with the released count. A bound at a level that was
+// chosen is made of the two ends at 95 % as shown: rounded ends at several
+// levels would narrow mean and standard error down, and with them the count.
+func (d derived) released(decimals int) (float64, bool) {
+	s := d.of.released()
+	if d.side == 0 || s.FixedLevel || s.Level == anchor {
+		return d.part(s)
+	}
+	asked, ok := s.half()
+	s.Level = anchor
+	shown, ok2 := s.half()
+	if !ok || !ok2 || !(shown > 0) {
+		return d.part(d.of.released())
+	}
+	lower, upper := Round(s.Value-shown, decimals), Round(s.Value+shown, decimals)
+	return (lower+upper)/2 + d.side*(upper-lower)/2*(asked/shown), true
 }
 
 // released puts the rounded count in place of the exact one.

@@ -332,7 +332,7 @@ func TestCaseMixVector(t *testing.T) {
 	vectors(t, "casemix_ols", &all)
 	terms := []moments.Term{moments.Intercept(), moments.Column("follow_up"), moments.Column("baseline")}
 	for _, v := range all {
-		var groups []casemix.Group
+		groups := map[string]moments.Matrix{}
 		for name, people := range map[string][][]float64{"A": v.Input.A, "B": v.Input.B} {
 			var rows []float64
 			for _, p := range people {
@@ -342,22 +342,29 @@ func TestCaseMixVector(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			groups = append(groups, casemix.Group{Name: name, Moments: m})
+			groups[name] = m
 		}
-		r, err := casemix.Fitted(groups, casemix.Columns{FollowUp: 1, Baseline: 2}, []int{0, 2}, casemix.Options{Sign: 1})
+		total, err := moments.Merge(groups["A"], groups["B"])
 		if err != nil {
 			t.Fatal(err)
 		}
-		gain := map[string]float64{}
-		for _, u := range r.Units {
-			gain[u.Name] = *u.AdjustedGain
-			if u.Name == "A" && (!within(u.Limits.Lower95, v.Expect.A95[0], 6) || !within(u.Limits.Upper95, v.Expect.A95[1], 6)) {
-				t.Errorf("limits of A %+v, want %v", u.Limits, v.Expect.A95)
-			}
+		model, _, err := casemix.Fit([]moments.Matrix{total}, 1, []int{0, 2}) // one group: no provider effects
+		if err != nil {
+			t.Fatal(err)
 		}
-		if !within(r.Fit.Coef[0], v.Expect.A, 6) || !within(r.Fit.Coef[1], v.Expect.B, 6) || !within(gain["A"], v.Expect.GainA, 6) ||
-			!within(gain["B"], v.Expect.GainB, 6) || !within(r.Sigma, v.Expect.Sigma, 6) {
-			t.Errorf("coefficients %v, gains %v, σ %v, want %+v", r.Fit.Coef, gain, r.Sigma, v.Expect)
+		national, _ := moments.Combination{1: 1, 2: -1}.Mean(total)
+		adjusted := func(name string) casemix.Adjusted {
+			difference, _ := model.Residual.Mean(groups[name])
+			return casemix.Adjust(1, difference, national, model.Sigma, groups[name].N)
+		}
+		gain := map[string]float64{"A": adjusted("A").Gain, "B": adjusted("B").Gain}
+		half := funnel.AlertZ * adjusted("A").StdErr
+		if !within(national-half, v.Expect.A95[0], 6) || !within(national+half, v.Expect.A95[1], 6) {
+			t.Errorf("limits of A %v ± %v, want %v", national, half, v.Expect.A95)
+		}
+		if !within(-model.Residual[0], v.Expect.A, 6) || !within(-model.Residual[2], v.Expect.B, 6) || !within(gain["A"], v.Expect.GainA, 6) ||
+			!within(gain["B"], v.Expect.GainB, 6) || !within(model.Sigma, v.Expect.Sigma, 6) {
+			t.Errorf("model %+v, gains %v, want %+v", model, gain, v.Expect)
 		}
 	}
 }

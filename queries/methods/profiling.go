@@ -37,9 +37,9 @@ var caseMixKeys = []key[profile]{
 	value("observed", Numbers, units(func(u casemix.Unit) float64 { return u.MeanFollowUp })),
 	value("expected", Numbers, units(func(u casemix.Unit) float64 { return u.MeanExpected })),
 	scalar("national_mean", func(r profile) float64 { return r.NationalFollowUp }),
-	value("adjusted", Numbers, units(func(u casemix.Unit) float64 { return *u.AdjustedFollowUp })),
+	value("adjusted", Numbers, units(func(u casemix.Unit) float64 { return u.AdjustedFollowUp })),
 	scalar("residual_sigma", func(r profile) float64 { return r.Sigma }),
-	value("z", Numbers, units(func(u casemix.Unit) float64 { return *u.Z })),
+	value("z", Numbers, units(func(u casemix.Unit) float64 { return u.Z })),
 	value("ctrl_low_95", Numbers, units(func(u casemix.Unit) float64 { return u.Limits.Lower95 })),
 	value("ctrl_high_95", Numbers, units(func(u casemix.Unit) float64 { return u.Limits.Upper95 })),
 	value("ctrl_low_998", Numbers, units(func(u casemix.Unit) float64 { return u.Limits.Lower998 })),
@@ -47,7 +47,7 @@ var caseMixKeys = []key[profile]{
 	value("outlier_998", Names, func(r profile) any {
 		out := []string{}
 		for _, u := range r.Units {
-			if *u.Outlier == funnel.AlarmLow || *u.Outlier == funnel.AlarmHigh {
+			if u.Outlier == funnel.AlarmLow || u.Outlier == funnel.AlarmHigh {
 				out = append(out, u.Name)
 			}
 		}
@@ -182,7 +182,7 @@ func runCaseMix(in *Input) (profile, error) {
 		return profile{}, err
 	}
 	labels := in.Labels("pr")
-	r, err := casemix.FromRows(fit, casemix.Provider{Names: labels.Levels, Codes: codesOf(labels, fit.Design)}, nil, nil, casemix.Options{Sign: 1})
+	r, err := casemix.FromRows(fit, casemix.Provider{Names: labels.Levels, Codes: codesOf(labels, fit.Design)}, nil, nil, 1)
 	if err == nil && len(r.Units) < 2 {
 		return r, fmt.Errorf("one provider, nothing to compare: %w", analytics.ErrTooFewObservations)
 	}

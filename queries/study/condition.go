@@ -19,7 +19,7 @@ import (
 func ParseCondition(text string) (read.Predicate, error) {
 	p := &conditionParser{}
 	p.scan.Init(strings.NewReader(text))
-	p.scan.Mode = scanner.ScanIdents | scanner.ScanFloats | scanner.ScanInts | scanner.ScanStrings | scanner.ScanChars
+	p.scan.Mode = scanner.ScanIdents | scanner.ScanFloats | scanner.ScanInts | scanner.ScanStrings
 	p.scan.Error = func(_ *scanner.Scanner, msg string) { p.fail(msg) }
 	p.next()
 	c := p.either()
@@ -170,11 +170,30 @@ func (p *conditionParser) value() read.Value {
 		}
 		p.next()
 		return read.Value{Number: sign * v}
-	case scanner.String, scanner.Char:
-		text := p.text[1 : len(p.text)-1]
+	case scanner.String:
+		text, err := strconv.Unquote(p.text)
+		if err != nil {
+			p.fail("a text that is not well quoted")
+		}
 		p.next()
 		return read.Value{Text: text, IsText: true}
+	case '\'':
+		return p.quoted()
 	}
 	p.fail("a number or a text in quotes is missing")
 	return read.Value{}
+}
+
+// quoted reads a text in single quotes, which has no escapes.
+func (p *conditionParser) quoted() read.Value {
+	var text strings.Builder
+	for r := p.scan.Next(); r != '\''; r = p.scan.Next() {
+		if r == scanner.EOF {
+			p.fail("a closing ' is missing")
+			return read.Value{}
+		}
+		text.WriteRune(r)
+	}
+	p.next()
+	return read.Value{Text: text.String(), IsText: true}
 }

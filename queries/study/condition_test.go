@@ -24,8 +24,8 @@ func TestParseCondition(t *testing.T) {
 				read.Compare{Column: "b", Op: read.Eq, Values: number(2)},
 				read.Compare{Column: "c", Op: read.Eq, Values: number(3)}}}},
 		{`NOT (sex == "male")`, read.Not{Of: read.Compare{Column: "sex", Op: read.Eq, Values: []read.Value{{Text: "male", IsText: true}}}}},
-		{`region in ("A", 'B') and gain > -2`, read.And{
-			read.Compare{Column: "region", Op: read.In, Values: []read.Value{{Text: "A", IsText: true}, {Text: "B", IsText: true}}},
+		{`region in ("A", 'B east') and gain > -2`, read.And{
+			read.Compare{Column: "region", Op: read.In, Values: []read.Value{{Text: "A", IsText: true}, {Text: "B east", IsText: true}}},
 			read.Compare{Column: "gain", Op: read.Gt, Values: number(-2)}}},
 	}
 	for _, tt := range tests {
@@ -38,7 +38,7 @@ func TestParseCondition(t *testing.T) {
 
 func TestParseConditionRefuses(t *testing.T) {
 	for _, in := range []string{"", "age", "age >=", "age >= 18 and", "18 <= age", "(age > 1", "age > 1)", "age ~ 2",
-		`sex = male`, `region in ()`, `region in "A"`, `"unclosed`, strings.Repeat("(", 10000) + "a = 1", strings.Repeat("not ", 10000)} {
+		`sex = male`, `region in ()`, `region in "A"`, `"unclosed`, `a = 'unclosed`, strings.Repeat("(", 10000) + "a = 1", strings.Repeat("not ", 10000)} {
 		if got, err := ParseCondition(in); err == nil {
 			t.Errorf("ParseCondition(%.40q) = %#v, want an error", in, got)
 		}

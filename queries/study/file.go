@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
+	"github.com/lumbar-health/lumbar/store/read"
 )
 
 // treatedTerm names the indicator of treatment in a design.
@@ -189,7 +191,11 @@ func (f *fileSource) ancova(context.Context) (fitted, error) {
 		if err != nil {
 			return fitted{}, err
 		}
-		if cov, err = rows.HC(hc); err != nil {
+		cov, err = rows.HC(hc)
+		if errors.Is(err, analytics.ErrZeroVariance) { // of HC, leverage alone
+			return fitted{}, fmt.Errorf("study: %v: %w", hc, read.ErrLeverage)
+		}
+		if err != nil {
 			return fitted{}, err
 		}
 	}

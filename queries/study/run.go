@@ -16,6 +16,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/store/read"
 )
 
 // Answer is what a study leaves behind.
@@ -50,7 +51,7 @@ func (a *Answer) MarshalJSON() ([]byte, error) {
 // What the words of domain 4.9 ask of a comparison.
 const (
 	warnAssociation = "The difference is associated with the treatment; unless treatment was allocated at random it need not be caused by it."
-	displayArm      = 30  // fewer people in an arm are too few to compare
+	displayArm      = 30  // fewer people in an arm are too few to compare, where no programme says
 	smdTarget       = 0.1 // a larger standardised difference is worth a warning
 )
 
@@ -64,7 +65,7 @@ func RunFile(ctx context.Context, p *Protocol, codeVersion string) (*Answer, err
 	if err != nil {
 		return nil, err
 	}
-	a, _, err := p.answer(ctx, f, disclosure.Expose)
+	a, _, err := p.answer(ctx, f, audience{release: disclosure.Expose, exposed: true, fewest: displayArm})
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +96,33 @@ func (p *Protocol) fileReceipt(codeVersion string) (string, error) {
 	return "file-" + hex.EncodeToString(h.Sum(nil)[:12]), nil
 }
 
-// release is disclosure.Release or disclosure.Expose.
-type release func(*disclosure.Table) (*disclosure.Answer, error)
+// audience is to whom an answer goes.
+type audience struct {
+	release func(*disclosure.Table) (*disclosure.Answer, error)
+	exposed bool  // release withholds nothing: the data is the reader's own
+	fewest  int64 // people of an arm, below which it is too few to compare
+}
+
+// count is a count as the audience knows it: whatever is said because of it
+// tells no more than it does.
+func (to audience) count(n int64) int64 {
+	if to.exposed {
+		return n
+	}
+	released, _ := disclosure.Count(n)
+	return released
+}
+
+// few says whether an arm has too few people to compare.
+func (to audience) few(a arm) bool { return to.count(a.outcome.N) < to.fewest }
+
+// withholds says whether the arms' estimates are not shown.
+func (to audience) withholds(arms [2]arm) bool {
+	return !to.exposed && (to.few(arms[0]) || to.few(arms[1]))
+}
 
 // answer puts the tables together; exact says whether every sum was exact.
-func (p *Protocol) answer(ctx context.Context, s source, release release) (a *Answer, exact bool, err error) {
+func (p *Protocol) answer(ctx context.Context, s source, to audience) (a *Answer, exact bool, err error) {
 	steps, err := s.attrition(ctx)
 	if err != nil {
 		return nil, false, err
@@ -114,7 +137,7 @@ func (p *Protocol) answer(ctx context.Context, s source, release release) (a *An
 		Diagnostics: map[string]any{},
 		Warnings:    []string{warnAssociation},
 	}
-	estimates, err := p.estimates(ctx, s, arms, a)
+	estimates, err := p.estimates(ctx, s, arms, a, to)
 	if err != nil {
 		return nil, false, err
 	}
@@ -122,7 +145,7 @@ func (p *Protocol) answer(ctx context.Context, s source, release release) (a *An
 	if err != nil {
 		return nil, false, err
 	}
-	p.warn(a, arms, differences)
+	p.warn(a, arms, differences, to)
 	smaller := min(arms[0].outcome.N, arms[1].outcome.N)
 	for _, t := range []struct {
 		into  **disclosure.Answer
@@ -133,7 +156,7 @@ func (p *Protocol) answer(ctx context.Context, s source, release release) (a *An
 		{&a.Estimates, &disclosure.Table{Question: "study_estimates", Rows: estimates}},
 		{&a.Balance, balanceTable(differences, smaller)},
 	} {
-		if *t.into, err = release(t.table); err != nil {
+		if *t.into, err = to.release(t.table); err != nil {
 			return nil, false, err
 		}
 	}
@@ -175,27 +198,43 @@ func balanceTable(differences []difference, smaller int64) *disclosure.Table {
 	return t
 }
 
-func (p *Protocol) estimates(ctx context.Context, s source, arms [2]arm, a *Answer) ([]disclosure.Record, error) {
+// estimates runs the methods. One that has no estimate here has a row without.
+func (p *Protocol) estimates(ctx context.Context, s source, arms [2]arm, a *Answer, to audience) ([]disclosure.Record, error) {
 	var out []disclosure.Record
-	smaller := min(arms[0].outcome.N, arms[1].outcome.N)
+	smaller, n := min(arms[0].outcome.N, arms[1].outcome.N), arms[0].outcome.N+arms[1].outcome.N
 	for _, method := range p.Methods {
+		cells := map[string]any{"method": method, "estimand": p.Estimand, "n": n, "ess": n, "_n_smaller_arm": smaller}
+		out = append(out, disclosure.Record{Cells: cells})
+		if to.withholds(arms) {
+			continue
+		}
 		f, err := p.estimate(ctx, s, arms, method)
+		if errors.Is(err, read.ErrLeverage) {
+			a.Warnings = append(a.Warnings, fmt.Sprintf("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", method, p.Variance.Kind))
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("study: %s: %w", method, advise(err))
 		}
 		if method == "ancova" {
-			a.Diagnostics["ancova"] = map[string]any{
-				"variance": p.Variance.Kind, "df": f.df, "r_squared": disclosure.Significant(f.rSquared, 3), "formula": p.formula(),
-			}
+			a.Diagnostics["ancova"] = p.diagnostics(f, to)
 		}
 		sampling := disclosure.Sampling{Value: f.estimate, StdErr: f.stdErr, N: f.n, DF: f.df, Level: p.Level}
-		out = append(out, disclosure.Record{Cells: map[string]any{
-			"method": method, "estimand": p.Estimand, "estimate": f.estimate,
-			"std_err": disclosure.StdErr(sampling), "lower": disclosure.Lower(sampling), "upper": disclosure.Upper(sampling),
-			"p_value": disclosure.PValue(sampling), "n": f.n, "ess": f.n, "_n_smaller_arm": smaller,
-		}})
+		cells["estimate"], cells["std_err"] = f.estimate, disclosure.StdErr(sampling)
+		cells["lower"], cells["upper"] = disclosure.Lower(sampling), disclosure.Upper(sampling)
+		cells["p_value"] = disclosure.PValue(sampling)
 	}
 	return out, nil
+}
+
+// diagnostics are those of the regression. Degrees of freedom tell the exact
+// number of people, so they are for whoever may know it.
+func (p *Protocol) diagnostics(f fitted, to audience) map[string]any {
+	d := map[string]any{"variance": p.Variance.Kind, "formula": p.formula()}
+	if to.exposed {
+		d["df"], d["r_squared"] = f.df, disclosure.Significant(f.rSquared, 3)
+	}
+	return d
 }
 
 // estimate runs one method: crude is Welch's difference of two means, whatever
@@ -220,11 +259,14 @@ func advise(err error) error {
 	return err
 }
 
-func (p *Protocol) warn(a *Answer, arms [2]arm, differences []difference) {
+func (p *Protocol) warn(a *Answer, arms [2]arm, differences []difference, to audience) {
 	for _, x := range arms {
-		if x.outcome.N < displayArm {
-			a.Warnings = append(a.Warnings, fmt.Sprintf("Arm %q has fewer than %d people: too few to compare.", x.name, displayArm))
+		if to.few(x) {
+			a.Warnings = append(a.Warnings, fmt.Sprintf("Arm %q has fewer than %d people: too few to compare.", x.name, to.fewest))
 		}
+	}
+	if to.withholds(arms) {
+		a.Warnings = append(a.Warnings, "The estimates are withheld for that reason.")
 	}
 	apart := slices.ContainsFunc(differences, func(d difference) bool { return d.ok && math.Abs(d.smd) >= smdTarget })
 	if apart {
@@ -242,12 +284,16 @@ func RunStore(ctx context.Context, p *Protocol, r Reader, of *programme.Programm
 	if err != nil {
 		return nil, false, err
 	}
-	if undisclosed {
-		return p.answer(ctx, s, disclosure.Expose)
+	to := audience{release: disclosure.Expose, exposed: undisclosed, fewest: displayArm}
+	if of.MinimumPerArm > 0 {
+		to.fewest = int64(of.MinimumPerArm)
 	}
-	// A study names its own cohorts, which the ledger of dimension cells can not
-	// compare; it runs at the data directory only, never over HTTP.
-	return p.answer(ctx, s, func(t *disclosure.Table) (*disclosure.Answer, error) {
-		return disclosure.Release(ctx, t, &disclosure.Ledger{}, nil)
-	})
+	if !undisclosed {
+		// A study names its own cohorts, which the ledger of dimension cells can not
+		// compare; it runs at the data directory only, never over HTTP.
+		to.release = func(t *disclosure.Table) (*disclosure.Answer, error) {
+			return disclosure.Release(ctx, t, &disclosure.Ledger{}, nil)
+		}
+	}
+	return p.answer(ctx, s, to)
 }

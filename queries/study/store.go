@@ -12,6 +12,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries/cohort"
 	"github.com/lumbar-health/lumbar/store/read"
 )
 
@@ -122,7 +123,7 @@ func (s *storeSource) design(ctx context.Context) error {
 	}
 	levels := map[string][]string{}
 	for _, c := range formula.Columns() {
-		if !s.isFactor(c, adjusted) {
+		if !cohort.IsFactor(s.programme, strings.Join(adjusted, " + "), c) {
 			continue
 		}
 		if levels[c], err = s.reader.Levels(ctx, s.selection(analysed), c); err != nil {
@@ -134,19 +135,6 @@ func (s *storeSource) design(ctx context.Context) error {
 		return fmt.Errorf("study: covariates: %w", err)
 	}
 	return nil
-}
-
-// isFactor says whether a column is a category, by what it is or because a
-// term calls it factor().
-func (s *storeSource) isFactor(column string, terms []string) bool {
-	if slices.ContainsFunc(terms, func(t string) bool { return strings.Contains(t, "factor("+column+")") }) {
-		return true
-	}
-	if c, ok := s.programme.Covariate(column); ok {
-		return c.Kind == programme.Category
-	}
-	d, ok := programme.LookupDimension(column)
-	return ok && d.Kind != programme.KindInteger
 }
 
 func (s *storeSource) attrition(ctx context.Context) ([]step, error) {
@@ -220,7 +208,7 @@ func (s *storeSource) arms(context.Context) ([2]arm, error) {
 // ancova adds up both arms' moments with the indicator of treatment and fits;
 // robust errors take a second scan for the residual-weighted products.
 func (s *storeSource) ancova(ctx context.Context) (fitted, error) {
-	joint, err := joinArms(s.groups)
+	joint, err := moments.WithIndicator(s.groups[1], s.groups[0], moments.Term{Name: treatedTerm})
 	if err != nil {
 		return fitted{}, err
 	}
@@ -274,26 +262,5 @@ func (s *storeSource) balance(context.Context) ([]difference, error) {
 		}
 		out = append(out, d)
 	}
-	return out, nil
-}
-
-// joinArms merges the arms' moments and appends the indicator of treatment as
-// last term: its products are the treated arm's own sums.
-func joinArms(arms [2]moments.Matrix) (moments.Matrix, error) {
-	whole, err := moments.Merge(arms[0], arms[1])
-	if err != nil {
-		return moments.Matrix{}, err
-	}
-	p := len(whole.Terms)
-	out := moments.New(append(slices.Clone(whole.Terms), moments.Term{Name: treatedTerm}), append(slices.Clone(whole.Units), 1))
-	out.N = whole.N
-	copy(out.Exact, whole.Exact)
-	copy(out.Float, whole.Float)
-	for j := range p {
-		out.Exact[moments.Cell(p, j)] = arms[0].Exact[moments.Cell(j, 0)]
-		out.Float[moments.Cell(p, j)] = arms[0].Float[moments.Cell(j, 0)]
-	}
-	treated := moments.FromInt64(arms[0].N)
-	out.Exact[moments.Cell(p, 0)], out.Exact[moments.Cell(p, p)] = treated, treated
 	return out, nil
 }

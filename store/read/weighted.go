@@ -2,6 +2,7 @@ package read
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -42,9 +43,16 @@ type Weighted struct {
 	Kind    HC
 }
 
+// ErrLeverage says that one row alone determines a coefficient: its leverage is
+// within 1e-8 of 1, so that it has no HC2 or HC3 weight. Drop the term that only
+// it has.
+var ErrLeverage = errors.New("one row alone determines a coefficient")
+
+// leastLeft is the least 1−h that has a weight: below it the residual is rounding.
+const leastLeft = 1e-8
+
 // Weighted returns Σ w·(a'x)² in points. The sum is of Float64s: two runs agree
-// to about 1e-12, not to the bit. A row of leverage 1 has no HC2 or HC3 weight
-// and is an error.
+// to about 1e-12, not to the bit. Errors: ErrLeverage, of HC2 and HC3.
 func (r *Reader) Weighted(ctx context.Context, w Weighted) (float64, error) {
 	s := newStatement(r.catalogue)
 	text, err := s.weighted(w)
@@ -54,7 +62,7 @@ func (r *Reader) Weighted(ctx context.Context, w Weighted) (float64, error) {
 	var sum float64
 	err = r.query(ctx, "weighted moments of outcome", s, text, func(rows driver.Rows) error { return rows.Scan(&sum) })
 	if err == nil && (math.IsNaN(sum) || math.IsInf(sum, 0)) {
-		err = fmt.Errorf("store: weighted moments of outcome: a row has leverage 1, which leaves no %v weight: drop the term that only it has", w.Kind)
+		err = fmt.Errorf("store: weighted moments of outcome: no %v weight: %w", w.Kind, ErrLeverage)
 	}
 	return sum, err
 }
@@ -125,7 +133,9 @@ func (w Weighted) weight(p int) (string, error) {
 		}
 		squares[j] = "pow(" + alongRow(column) + ", 2)"
 	}
-	return fmt.Sprintf("%s / pow(1 - (%s), %d)", squared, strings.Join(squares, " + "), k), nil
+	// A row without a weight makes the sum infinite or not a number, which
+	// Weighted reports.
+	return fmt.Sprintf("if((1 - (%s) AS _left) < %g, inf, %s / pow(_left, %d))", strings.Join(squares, " + "), leastLeft, squared, k), nil
 }
 
 // alongRow writes c'x over the design _x. The constants are numbers that Go has

@@ -64,12 +64,6 @@ func NewCatalogue(programmes []*programme.Programme) (*Catalogue, error) {
 	return c, nil
 }
 
-// reserved are columns of episode and outcome that no programme may declare.
-var reserved = []string{
-	"patient_id", "episode_id", "version", "live", "status", "source", "source_id", "first_contact_on", "treatment_start",
-	"discharged_on", "prior_episode_id", "imd_version", "received_at", "earliest", "imd_quintile", "month", "year",
-}
-
 func (c *Catalogue) addCovariates(p *programme.Programme) error {
 	for _, v := range p.Covariates {
 		if c.taken(v.Name) {
@@ -95,7 +89,7 @@ func (c *Catalogue) addCovariates(p *programme.Programme) error {
 func (c *Catalogue) taken(name string) bool {
 	_, known := c.byName[name]
 	covariate := slices.ContainsFunc(c.covariates, func(o Column) bool { return o.Name == name })
-	return known && !covariate || slices.Contains(reserved, name)
+	return known && !covariate || programme.Reserved(name)
 }
 
 func (c *Catalogue) addProgramme(p *programme.Programme) error {

@@ -52,6 +52,7 @@ func TestCatalogueRefuses(t *testing.T) {
 		{[]*programme.Programme{with("a", programme.Covariate{Name: "status", Kind: programme.Category})}, "is taken"},
 		{[]*programme.Programme{with("a", programme.Covariate{Name: "sex", Kind: programme.Category})}, "is taken"},
 		{[]*programme.Programme{with("a", programme.Covariate{Name: "live", Kind: programme.Integer})}, "is taken"},
+		{[]*programme.Programme{with("a", programme.Covariate{Name: "source_id", Kind: programme.Category})}, "is taken"},
 		{[]*programme.Programme{with("a", programme.Covariate{Name: "odi_baseline", Kind: programme.Integer})}, "another kind"},
 		{[]*programme.Programme{with("a", programme.Covariate{Name: "x`y", Kind: programme.Integer})}, "a name is letters"},
 		{[]*programme.Programme{with("it's")}, "a name is letters"},

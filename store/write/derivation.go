@@ -53,6 +53,11 @@ func episodeSnapshot(c *schema.Catalogue) string {
 		" FROM episode PREWHERE %s ORDER BY patient_id, episode_id, version DESC LIMIT 1 BY patient_id, episode_id"
 }
 
+// scoreSnapshot takes the highest version of each score, whatever its algorithm:
+// the patient's version sums them all, so that it never falls. Of them counts a
+// row of the response's own highest version alone: an amendment or a retraction
+// may name another instrument, and the scores of the former one are then no
+// longer answers.
 func scoreSnapshot(c *schema.Catalogue) string {
 	var current []string
 	seen := map[string]bool{}
@@ -70,10 +75,13 @@ func scoreSnapshot(c *schema.Catalogue) string {
 		which = "(score, algorithm, value_set) IN (" + strings.Join(current, ", ") + ")"
 	}
 	return `CREATE TEMPORARY TABLE derive_score ENGINE = Memory AS
-SELECT patient_id, response_id, score, algorithm, value_set, version, programme, episode_id, timepoint, answered_at, answered_on, reported_by, units, value, predicted
-FROM score PREWHERE %s WHERE ` + which + `
-ORDER BY patient_id, response_id, score, algorithm, value_set, version DESC
-LIMIT 1 BY patient_id, response_id, score, algorithm, value_set`
+SELECT *, ` + which + ` AND version = max(version) OVER (PARTITION BY patient_id, response_id)
+  AND reported_by = 'patient' AND (units IS NOT NULL OR value IS NOT NULL) AS counts
+FROM (
+  SELECT patient_id, response_id, score, algorithm, value_set, version, programme, episode_id, timepoint, answered_at, answered_on, reported_by, units, value, predicted
+  FROM score PREWHERE %s
+  ORDER BY patient_id, response_id, score, algorithm, value_set, version DESC
+  LIMIT 1 BY patient_id, response_id, score, algorithm, value_set)`
 }
 
 // withStages are the steps of data-model section 4: attach each usable score to
@@ -84,7 +92,7 @@ func withStages(c *schema.Catalogue, cells []cell) string {
     SELECT patient_id, programme, referred_on, max(episode_id) AS episode_id
     FROM derive_episode WHERE status != 'entered-in-error' GROUP BY patient_id, programme, referred_on),
   usable AS (
-    SELECT * FROM derive_score WHERE reported_by = 'patient' AND (units IS NOT NULL OR value IS NOT NULL)),
+    SELECT * FROM derive_score WHERE counts),
   attached AS (
     SELECT patient_id, episode_id, score, algorithm, value_set, timepoint, answered_at, answered_on, response_id, units, value, predicted
     FROM usable WHERE episode_id != 0

@@ -112,10 +112,26 @@ func slottedStages(c *schema.Catalogue, cells []cell) string {
     SELECT *, multiIf(timepoint != '', indexOf(` + pick(keys, "String") + `, timepoint), least < ` + far + `, indexOf(inside, least), 0) AS place
     FROM nearest),
   slotted AS (
-    SELECT patient_id, episode_id, answered_at, answered_on, response_id, units, value, predicted,
+    SELECT patient_id, episode_id, answered_at, answered_on, response_id, units, value, ` + predictedValue(c) + ` AS predicted,
       if(place = 0 OR days[place] >= ` + far + ` / 2, 0, abs(days[place])) AS distance,
       ` + cellNumber(cells) + ` AS cell
     FROM placed)`
+}
+
+// predictedValue is the prediction that came with an answer, in a programme
+// that expects what the record says. Another programme may share the score and
+// thereby its column, and has no use for it.
+func predictedValue(c *schema.Catalogue) string {
+	var of []string
+	for _, p := range c.Programmes {
+		if p.Predicted {
+			of = append(of, schema.Literal(p.ID))
+		}
+	}
+	if len(of) == 0 {
+		return "NULL"
+	}
+	return "if(programme IN (" + strings.Join(of, ", ") + "), predicted, NULL)"
 }
 
 // cellNumber looks the cell up by its key.

@@ -124,7 +124,9 @@ func (w *Writer) Write(ctx context.Context, b Batch) error {
 	}
 	w.unsettled.add(b)
 	w.open = append(w.open, begun{number, b.rows()})
-	if err := w.insertFacts(ctx, strconv.FormatUint(number, 10), b); err != nil {
+	// The engine goes on with an insert whose sender left. One that ends after
+	// the next derivation would leave facts that outcome does not show.
+	if err := w.insertFacts(context.WithoutCancel(ctx), strconv.FormatUint(number, 10), b); err != nil {
 		return err
 	}
 	return w.settle(ctx)
