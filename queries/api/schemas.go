@@ -14,7 +14,6 @@ import (
 var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 	textSchema    = web.Schema{"type": "string"}
-	numberSchema  = web.Schema{"type": "number"}
 )
 
 // listOf is the shape of every list.

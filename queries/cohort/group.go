@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/lumbar-health/lumbar/analytics/casemix"
+	"github.com/lumbar-health/lumbar/analytics/describe"
 	"github.com/lumbar-health/lumbar/analytics/funnel"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/programme"
@@ -29,7 +31,7 @@ type group struct {
 	all                        moments.Matrix
 	perProcedure               map[string]moments.Matrix
 	weights                    map[string]int64 // modelled records by stratum
-	providers                  map[string]tally
+	providers                  map[string]describe.Cluster
 	improved, unchanged, worse int64
 	responders, responderBase  int64
 }
@@ -45,7 +47,7 @@ func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *referenc
 		key := pick(f.Key, by, r.By)
 		g := all[disclosure.CellKey(key)]
 		if g == nil {
-			g = &group{key: key, perProcedure: map[string]moments.Matrix{}, weights: map[string]int64{}, providers: map[string]tally{}}
+			g = &group{key: key, perProcedure: map[string]moments.Matrix{}, weights: map[string]int64{}, providers: map[string]describe.Cluster{}}
 			all[disclosure.CellKey(key)] = g
 		}
 		if err := g.add(r.Programme, m, by, f); err != nil {
@@ -100,8 +102,8 @@ func (g *group) add(p *programme.Programme, m Measure, by []string, f read.Group
 	g.weights[key] += f.Moments.N
 	gain := gainOf(m)
 	provider := g.providers[providerOf(by, f.Key)]
-	provider.n += f.Moments.N
-	provider.sum += gain.sum(f.Moments)
+	provider.N += f.Moments.N
+	provider.Sum += gain.Sum(f.Moments)
 	g.providers[providerOf(by, f.Key)] = provider
 	g.improved += f.Improved
 	g.unchanged += f.Unchanged
@@ -115,8 +117,8 @@ func (g *group) add(p *programme.Programme, m Measure, by []string, f read.Group
 // there are fewer than two records or all gains are equal.
 func (g *group) gain(m Measure, level float64) (s disclosure.Sampling, sd float64, ok bool) {
 	w := gainOf(m)
-	mean, _ := w.mean(g.all)
-	sd, ok = w.standardDeviation(g.all, 1)
+	mean, _ := w.Mean(g.all)
+	sd, ok = w.StdDev(g.all, 1)
 	if !ok {
 		return disclosure.Sampling{Value: mean, N: g.all.N}, 0, false
 	}
@@ -127,6 +129,17 @@ func (g *group) gain(m Measure, level float64) (s disclosure.Sampling, sd float6
 		}
 	}
 	return s, sd, s.StdErr > 0
+}
+
+// clusteredStdErr is the cluster-robust standard error of a mean; ok is false
+// under two clusters. The clusters go by name: sums must not depend on the order.
+func clusteredStdErr(clusters map[string]describe.Cluster) (se float64, ok bool) {
+	var list []describe.Cluster
+	for _, name := range slices.Sorted(maps.Keys(clusters)) {
+		list = append(list, clusters[name])
+	}
+	se, err := describe.ClusteredStdErr(list)
+	return se, err == nil
 }
 
 // adjusted is the case-mix adjusted result of a group.
@@ -148,9 +161,8 @@ func (g *group) adjust(m Measure, ref *reference) (adjusted, bool) {
 	if g.all.N < MinimumAdjusted || !ok || !a.adjusts || !(a.sigma > 0) {
 		return a, false
 	}
-	a.gain = m.sign()*(bias-a.bias) + a.against.gain
-	a.stdErr = a.sigma / math.Sqrt(float64(g.all.N))
-	a.outlier = funnel.Classify((a.gain - a.against.gain) / a.stdErr)
+	held := casemix.Adjust(m.sign(), bias-a.bias, a.against.gain, a.sigma, g.all.N)
+	a.gain, a.stdErr, a.outlier = held.Gain, held.StdErr, held.Outlier
 	return a, true
 }
 
@@ -162,7 +174,7 @@ func (g *group) meanResidual(ref *reference) (float64, bool) {
 		if !ok {
 			return 0, false
 		}
-		sum += e.residual.sum(g.perProcedure[procedure])
+		sum += e.residual.Sum(g.perProcedure[procedure])
 	}
 	return sum / float64(g.all.N), g.all.N > 0
 }
@@ -177,8 +189,8 @@ func (g *group) residualSD(ref *reference) (float64, bool) {
 	lost := 0
 	for _, procedure := range slices.Sorted(maps.Keys(g.perProcedure)) {
 		e, matrix := ref.expected[procedure], g.perProcedure[procedure]
-		own, _ := e.residual.mean(matrix)
-		ss += e.residual.squares(matrix) + float64(matrix.N)*(own-mean)*(own-mean)
+		own, _ := e.residual.Mean(matrix)
+		ss += e.residual.Squares(matrix) + float64(matrix.N)*(own-mean)*(own-mean)
 		lost = max(lost, e.lost)
 	}
 	if g.all.N <= int64(lost) {

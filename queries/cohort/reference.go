@@ -45,13 +45,13 @@ type reference struct {
 
 // expected is the model of one procedure.
 type expected struct {
-	residual combination // follow-up − expected
-	lost     int         // what a residual standard deviation's divisor loses
-	sigma    float64     // of all residuals; 0 where each stratum has its own
+	residual moments.Combination // follow-up − expected
+	lost     int                 // what a residual standard deviation's divisor loses
+	sigma    float64             // of all residuals; 0 where each stratum has its own
 }
 
 func expectedBy(m casemix.Model) *expected {
-	return &expected{residual: combination(m.Residual), lost: m.Lost, sigma: m.Sigma}
+	return &expected{residual: m.Residual, lost: m.Lost, sigma: m.Sigma}
 }
 
 // stratum is the reference of one procedure and year. gain is signed so that
@@ -63,8 +63,8 @@ type stratum struct {
 	hasExpected bool
 }
 
-func gainOf(m Measure) combination {
-	return combination{atBaseline: -m.sign(), atFollowUp: m.sign()}
+func gainOf(m Measure) moments.Combination {
+	return moments.Combination{atBaseline: -m.sign(), atFollowUp: m.sign()}
 }
 
 // reference returns the reference of a measure, computed once.
@@ -184,15 +184,15 @@ func (r *reference) fill(p *programme.Programme, m Measure, by []string, groups 
 
 func (r *reference) stratum(m Measure, procedure string, matrix moments.Matrix) stratum {
 	s := stratum{n: matrix.N}
-	s.gain, _ = gainOf(m).mean(matrix)
+	s.gain, _ = gainOf(m).Mean(matrix)
 	e, ok := r.expected[procedure]
 	if !ok {
 		return s
 	}
-	s.bias, _ = e.residual.mean(matrix)
+	s.bias, _ = e.residual.Mean(matrix)
 	s.sigma, s.hasExpected = e.sigma, true
 	if e.sigma == 0 {
-		s.sigma, s.hasExpected = e.residual.standardDeviation(matrix, e.lost)
+		s.sigma, s.hasExpected = e.residual.StdDev(matrix, e.lost)
 	}
 	return s
 }
