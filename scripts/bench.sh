@@ -15,5 +15,5 @@ LUMBAR_BIN="$PWD/bin/lumbar" go test "${tags[@]}" -run '^$' -bench '^BenchmarkPr
 echo "== scoring"
 go test -run '^$' -bench . -benchmem ./instruments
 echo "== moments of 15 columns over 10 million episodes, none and 1 % of them replaced (promise: at most 1.3)"
-go test -run '^$' -bench '^BenchmarkMoments' -benchtime 1x -timeout 60m ./internal/bench/...
+go test -run '^$' -bench '^BenchmarkReplaced' -benchtime 1x -timeout 60m ./internal/bench/...
 if [ ${#tags[@]} -eq 0 ]; then exit 1; fi
