@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"math"
+	"sync"
 
 	"github.com/lumbar-health/lumbar/analytics/dist"
 )
@@ -72,7 +73,7 @@ func (s Sampling) half() (half float64, ok bool) {
 	if s.DF == 0 {
 		return dist.NormalCritical(s.Level) * s.stdErr(), true
 	}
-	return dist.TCritical(s.Level, s.DF) * s.stdErr(), true
+	return tCritical(s.Level, s.DF) * s.stdErr(), true
 }
 
 func (s Sampling) pValue() (float64, bool) {
@@ -116,4 +117,33 @@ func (s Sampling) released() Sampling {
 	}
 	s.N = n
 	return s
+}
+
+// criticals keeps the critical values of t that were asked for: solving for one
+// takes longer than all else that is done to a cell, and released counts give few
+// different degrees of freedom.
+var criticals = struct {
+	sync.Mutex
+	of map[[2]float64]float64
+}{of: map[[2]float64]float64{}}
+
+// maxCriticals bounds what is kept.
+const maxCriticals = 10_000
+
+func tCritical(level, df float64) float64 {
+	key := [2]float64{level, df}
+	criticals.Lock()
+	t, ok := criticals.of[key]
+	criticals.Unlock()
+	if ok {
+		return t
+	}
+	t = dist.TCritical(level, df)
+	criticals.Lock()
+	defer criticals.Unlock()
+	if len(criticals.of) >= maxCriticals {
+		clear(criticals.of)
+	}
+	criticals.of[key] = t
+	return t
 }
