@@ -94,7 +94,7 @@ tidy-check: ## go.mod and go.sum are as tidy leaves them
 	go mod tidy -diff
 
 .PHONY: generate
-generate: ## boards and method pages; the tree stays clean
+generate: ## boards, method and instrument pages; the tree stays clean
 	go generate ./...
 	@if [ -d .git ]; then git diff --exit-code --stat; fi
 

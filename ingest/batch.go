@@ -67,12 +67,19 @@ func (b *builder) add(r *Record) {
 func (b *builder) addResponse(v *Response) {
 	b.response.add(&v.Response)
 	for i, s := range v.Definition.Scores {
-		if v.Final && v.scored[i].Answered == 0 && s.Instrument != v.Definition.ID {
-			continue // a part that this response does not have and never will
+		if v.has(i) {
+			b.score.add(v, s, &v.scored[i])
 		}
-		b.score.add(v, s, &v.scored[i])
 	}
 	b.touch(v.PatientID)
+}
+
+// has says whether the response has a row of its definition's score i. A mapped
+// index is derived where age and sex are known, and never stored; a part of
+// another instrument that a final response lacks it will never have.
+func (v *Response) has(i int) bool {
+	s := v.Definition.Scores[i]
+	return !s.NeedsPerson && !(v.Final && v.scored[i].Answered == 0 && s.Instrument != v.Definition.ID)
 }
 
 // declare prepares the episode table for the covariates of the records to
@@ -238,8 +245,11 @@ type scoreTable struct {
 	answeredOn                 dateColumn
 	units                      *array.Int32Builder
 	unit                       *array.Uint32Builder
+	value                      *array.Float64Builder
 	predicted                  nullableFloat
 	answered, items            *array.Uint8Builder
+	flags                      *array.ListBuilder
+	flagValues                 *array.StringBuilder
 }
 
 func newScoreTable(alloc memory.Allocator) *scoreTable {
@@ -255,15 +265,17 @@ func newScoreTable(alloc memory.Allocator) *scoreTable {
 	t.answeredAt, t.answeredOn, t.receivedAt = t.timestamp("answered_at"), t.date("answered_on", false), t.timestamp("received_at")
 	t.reporter = t.enum("reported_by")
 	t.units, t.unit = t.int32("units"), t.uint32("unit")
-	t.predicted = t.float("predicted")
+	t.value, t.predicted = t.float("value").Float64Builder, t.float("predicted")
 	t.answered, t.items = t.uint8("n_answered"), t.uint8("n_items")
 	t.band = t.text("band")
+	t.flags = t.list("flags", arrow.BinaryTypes.String, false)
+	t.flagValues = t.flags.ValueBuilder().(*array.StringBuilder)
 	return t
 }
 
 // add takes one score of a response. A response that does not count (not
 // finished, withdrawn) has scores without units, so that they supersede those
-// of an earlier version that did.
+// of an earlier version that did. The response's flags stand on its own score.
 func (t *scoreTable) add(v *Response, s *instruments.Score, got *instruments.Scored) {
 	t.begin()
 	t.patient.add(v.PatientID)
@@ -280,22 +292,35 @@ func (t *scoreTable) add(v *Response, s *instruments.Score, got *instruments.Sco
 	t.answeredOn.add(v.AnsweredOn)
 	t.receivedAt.Append(arrow.Timestamp(v.ReceivedAt.UnixMilli()))
 	t.reporter.Append(int8(v.ReportedBy))
-	band := ""
-	if counts := v.Status == record.Completed || v.Status == record.Amended; counts && got.HasUnits {
-		t.units.Append(got.Units)
-		band = got.Band
-	} else {
-		t.units.AppendNull()
-	}
-	t.unit.Append(uint32(s.Unit))
+	t.addNumber(s, got, got.Known && v.counts())
+	t.flags.Append(true)
 	if s == v.Definition.Primary() {
 		t.predicted.add(v.Predicted)
+		t.flagValues.AppendValues(v.flags, nil)
 	} else {
 		t.predicted.AppendNull()
 	}
 	t.answered.Append(got.Answered)
 	t.items.Append(got.Items)
-	t.band.add(band)
+}
+
+// addNumber takes the score itself: units where it has a unit, else points.
+func (t *scoreTable) addNumber(s *instruments.Score, got *instruments.Scored, known bool) {
+	t.unit.Append(uint32(s.Unit))
+	switch {
+	case !known:
+		t.units.AppendNull()
+		t.value.AppendNull()
+		t.band.add("")
+		return
+	case s.Unit == 0:
+		t.units.AppendNull()
+		t.value.Append(got.Value)
+	default:
+		t.units.Append(got.Units)
+		t.value.AppendNull()
+	}
+	t.band.add(got.Band)
 }
 
 func scoreStatus(response record.Status, score instruments.Status) record.ScoreStatus {

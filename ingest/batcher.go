@@ -48,27 +48,10 @@ func (p *Pipeline) NewBatcher() *Batcher {
 	return b
 }
 
-// refused settles records none of which is acceptable: they wait for no batch.
-func (p *Pipeline) refused(records []*Record) bool {
-	for _, r := range records {
-		if len(r.Reasons) == 0 {
-			return false
-		}
-	}
-	for _, r := range records {
-		r.Result = ResultRejected
-	}
-	p.metrics.rows.WithLabelValues(string(ResultRejected)).Add(float64(len(records)))
-	return true
-}
-
-// Submit stores prepared records and sets their results. When it returns nil
-// they are durable. On any error the caller may send the same records again,
+// Submit stores records of a Reader and sets their results. When it returns nil
+// they are durable, and those that are refused are in the quarantine. On any error the caller may send the same records again,
 // but these values are no longer its own: a batch may still hold them.
 func (b *Batcher) Submit(ctx context.Context, records []*Record) error {
-	if b.p.refused(records) {
-		return nil
-	}
 	s := &submission{records: records, done: make(chan error, 1)}
 	b.mu.Lock()
 	select {
@@ -182,5 +165,9 @@ func (b *Batcher) pace() {
 	b.tokens--
 }
 
-// MaxSubmission is the number of records that a request should submit at once.
-const MaxSubmission = 10_000
+// What a request should submit at once: so many records, or fewer whose refused
+// ones hold so many bytes (Record.Held).
+const (
+	MaxSubmission = 10_000
+	MaxHeld       = maxHeld
+)

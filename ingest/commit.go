@@ -27,11 +27,15 @@ func newCommitter(p *Pipeline, source bool) *committer {
 func (c *committer) close() { c.builder.release() }
 
 // commit stores those of the records that are neither refused nor stored
-// already, through write, and sets the result of each. On an error none of them
-// is known to be stored, and a retry is harmless.
+// already, through write, puts the refused ones into the quarantine and sets the
+// result of each. On an error none of them is known to be stored, and a retry is
+// harmless.
 func (c *committer) commit(ctx context.Context, w Writer, write func(context.Context, Batch) error, records []*Record) error {
 	received := c.p.Now()
 	if err := c.sort(ctx, w, records); err != nil {
+		return err
+	}
+	if err := c.quarantine(ctx, w, records, received); err != nil {
 		return err
 	}
 	if len(c.fresh) > 0 {
@@ -45,7 +49,25 @@ func (c *committer) commit(ctx context.Context, w Writer, write func(context.Con
 	}
 	for _, r := range records {
 		c.p.metrics.rows.WithLabelValues(string(r.Result)).Inc()
-		c.p.metrics.mismatches.Add(float64(r.mismatches))
+		if r.Result != ResultDuplicate {
+			c.p.metrics.mismatches.Add(float64(r.mismatches))
+			c.p.metrics.flagged(r.Flags)
+		}
+	}
+	return nil
+}
+
+// quarantine keeps the refused records.
+func (c *committer) quarantine(ctx context.Context, w Writer, records []*Record, received time.Time) error {
+	rows := held(records)
+	if len(rows) == 0 {
+		return nil
+	}
+	for i := range rows {
+		rows[i].ReceivedAt = received
+	}
+	if err := w.Quarantine(ctx, rows); err != nil {
+		return fmt.Errorf("ingest: keep %d refused rows: %w", len(rows), err)
 	}
 	return nil
 }
@@ -71,7 +93,7 @@ func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error
 			r.Result = ResultRejected
 			continue
 		}
-		if c.again(r, &keys[0]) {
+		if c.again(r, keys) {
 			r.Result = ResultDuplicate
 			continue
 		}
@@ -104,11 +126,18 @@ func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error
 	return nil
 }
 
-// again reports whether the record of that first key came before: in this
-// batch, or anywhere in the import. Within one source a record without an
-// identifier differs from all others by its ordinal.
-func (c *committer) again(r *Record, first *Key) bool {
-	return !(c.source && r.final()) && c.past.again(first)
+// again reports whether all rows of the record came before: in this batch, or
+// anywhere in the import. Within one source a record without an identifier
+// differs from all others by its ordinal.
+func (c *committer) again(r *Record, keys []Key) bool {
+	if c.source && r.final() {
+		return false
+	}
+	again := true
+	for i := range keys { // each is noted, so none may be left out
+		again = c.past.again(&keys[i]) && again
+	}
+	return again
 }
 
 // ask calls found for the record of each key that is stored.
@@ -191,6 +220,7 @@ func (v *Response) withdrawnFrom(patient record.PatientID) Response {
 	gone.PatientID = patient
 	gone.Status = record.EnteredInError
 	gone.EpisodeID = 0
+	gone.flags = nil
 	gone.Version = v.Version&^(7<<9) | uint64(record.ResponseRank(record.EnteredInError))<<9
 	return gone
 }

@@ -136,6 +136,7 @@ type stream struct {
 	plain io.Closer
 	bytes *counter
 	text  *bufio.Reader
+	at    io.ReaderAt // nil where it is compressed or can not be read so
 }
 
 func (s *Source) stream() (*stream, error) {
@@ -149,7 +150,25 @@ func (s *Source) stream() (*stream, error) {
 		f.Close()
 		return nil, &FileError{Source: s.Name, Wrong: "can not be unpacked", Advice: "fetch or write it again; nothing of it was stored", Err: err}
 	}
-	return &stream{file: f, plain: out, bytes: count, text: bufio.NewReaderSize(out, 256<<10)}, nil
+	in := &stream{file: f, plain: out, bytes: count, text: bufio.NewReaderSize(out, 256<<10)}
+	if head, err := in.text.Peek(4); err == nil || errors.Is(err, io.EOF) {
+		in.at = s.random(f, head)
+	}
+	return in, nil
+}
+
+// random returns the source for reading at any place, nil where that can not
+// be. head is its beginning, unpacked.
+func (s *Source) random(f io.ReadCloser, head []byte) io.ReaderAt {
+	at, ok := f.(io.ReaderAt)
+	if !ok || s.Size == 0 {
+		return nil
+	}
+	stored := make([]byte, len(head))
+	if n, _ := at.ReadAt(stored, 0); !bytes.Equal(stored[:n], head) {
+		return nil
+	}
+	return at
 }
 
 func (s *stream) close() {

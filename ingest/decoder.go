@@ -17,8 +17,16 @@ import (
 type Decoder interface {
 	// Next fills r, which is empty, with the next record. What is wrong with
 	// the record goes into its Reasons and the next one can be read; io.EOF ends
-	// the source, and any other error means that nothing more can be read.
+	// the source, and any other error means that nothing more can be read. Of
+	// a record that it refuses it flags what its answers say of safety; those of
+	// all others Prepare flags.
 	Next(r *Record) error
+	// Quote returns the record that Next read last as it stood in the source,
+	// in one form whatever its spelling, so that it can be looked at and sent
+	// again. It is asked of refused records only and valid until Next is called
+	// again. whole is false where some of it was not read or is not known any
+	// more.
+	Quote() (body []byte, whole bool)
 }
 
 // Format is one wire format.
@@ -33,12 +41,20 @@ type Format struct {
 	// Open reads what stands before the first record. An error means that the
 	// source is not of this format, or not as a whole.
 	Open func(in Input) (Decoder, error)
+	// Maps reports whether Open takes a mapping of the source's own columns.
+	Maps bool
 }
 
 // Input is an opened source: what a decoder may know.
 type Input struct {
 	Name   string // for messages
 	Reader *bufio.Reader
+	// At is the same source for those who can not read it from front to back;
+	// nil where it is compressed or comes as a stream. Size is its length.
+	At   io.ReaderAt
+	Size int64
+	// Mapping is the text of a mapping file; empty where there is none.
+	Mapping []byte
 	Setting
 }
 
@@ -94,6 +110,27 @@ func pick(formats []Format, name, source string, in *bufio.Reader) (Format, erro
 		Source: source, Wrong: "has none of the known formats",
 		Advice: "check that it is one of " + strings.Join(formatNames(formats), ", ") + ", or name the format to see what is missing",
 	}
+}
+
+// MaxMapping is the longest mapping file, in bytes.
+const MaxMapping = 256 << 10
+
+// mapped returns the name of the format that a mapping is for: the given one,
+// which must take mappings, or where none is given the one that does.
+func mapped(formats []Format, name string) (string, error) {
+	var able []string
+	for _, f := range formats {
+		if f.Maps {
+			able = append(able, f.Name)
+		}
+	}
+	switch {
+	case slices.Contains(able, name):
+		return name, nil
+	case name == "" && len(able) == 1:
+		return able[0], nil
+	}
+	return "", fmt.Errorf("a mapping is for files of the format %s only: leave --mapping or --format out", strings.Join(able, ", "))
 }
 
 // maxText is the longest text of any field.

@@ -23,6 +23,9 @@ func (dryRun) Holders(context.Context, []uint64) (map[uint64][]record.PatientID,
 // Write stores nothing.
 func (dryRun) Write(context.Context, Batch) error { return nil }
 
+// Quarantine keeps nothing.
+func (dryRun) Quarantine(context.Context, []record.Refused) error { return nil }
+
 // Bulk stores nothing.
 func (dryRun) Bulk(context.Context) (Bulk, error) { return dryBulk{}, nil }
 

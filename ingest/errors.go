@@ -6,14 +6,12 @@ import (
 	"strings"
 
 	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/record"
 )
 
 // Reason says which field of a record breaks which rule. It never holds the
 // value.
-type Reason struct {
-	Field string `json:"field"`
-	Rule  string `json:"rule"`
-}
+type Reason = record.Reason
 
 // RowError is one reason why a record of a source was refused. It never holds
 // the value.
@@ -77,21 +75,24 @@ func formatNames(formats []Format) []string {
 // Rules are the words in which a refusal is told. They are part of the
 // contract: senders' programs read them.
 const (
-	RuleRequired          = "required"                     // the field must be there
-	RuleMalformed         = "malformed"                    // the line or value can not be read at all
-	RuleUnknownField      = "unknown_field"                // no field of that name
-	RuleEncoding          = "encoding"                     // not UTF-8
-	RuleTooLong           = "too_long"                     // longer than any real value
-	RuleType              = "type"                         // text where a number is wanted, and the like
-	RuleNotAllowed        = "not_allowed"                  // not one of the allowed words
-	RuleOutOfRange        = "out_of_range"                 // a number or code outside its range
-	RuleWrongItemCount    = instruments.RuleWrongItemCount // not as many answers as the instrument has items
-	RuleCodeOutOfRange    = instruments.RuleCodeOutOfRange // an answer's code outside its item's range
-	RuleCodeNotInteger    = instruments.RuleCodeNotInteger // an answer that is no whole number
-	RulePrecision         = "precision"                    // a month or year where the day is needed
-	RuleDateOrder         = "date_order"                   // before the referral
-	RuleInFuture          = "in_future"                    // dated after today
-	RuleUnknownInstrument = "unknown_instrument"           // no such instrument or version
+	RuleRequired          = "required"                       // the field must be there
+	RuleMalformed         = "malformed"                      // the line or value can not be read at all
+	RuleUnknownField      = "unknown_field"                  // no field of that name
+	RuleEncoding          = "encoding"                       // not UTF-8
+	RuleTooLong           = "too_long"                       // longer than any real value
+	RuleType              = "type"                           // text where a number is wanted, and the like
+	RuleNotAllowed        = "not_allowed"                    // not one of the allowed words
+	RuleOutOfRange        = "out_of_range"                   // a number or code outside its range
+	RuleWrongItemCount    = instruments.RuleWrongItemCount   // not as many answers as the instrument has items
+	RuleCodeOutOfRange    = instruments.RuleCodeOutOfRange   // an answer's code outside its item's range
+	RuleCodeNotInteger    = instruments.RuleCodeNotInteger   // an answer that is no whole number
+	RulePrecision         = "precision"                      // a month or year where the day is needed
+	RuleDateOrder         = "date_order"                     // before the referral
+	RuleInFuture          = "in_future"                      // dated after today
+	RuleSumOutOfRange     = instruments.RuleSumOutOfRange    // answers that bound each other add up to too much
+	RuleUnknownAdminMode  = instruments.RuleUnknownAdminMode // the instrument is not put in that way
+	RuleUnknownInstrument = "unknown_instrument"
+	RuleUnknownVersion    = "unknown_version" // of an instrument that is known
 	RuleUnknownProgramme  = "unknown_programme"
 	RuleUnknownTimepoint  = "unknown_timepoint"
 	RuleUnknownKey        = "unknown_key"       // not an intervention or procedure of the programme

@@ -53,7 +53,10 @@ func NHSNumber(text string) (digits string, ok bool) {
 	if len(text) > 32 {
 		return "", false
 	}
-	digits = strings.NewReplacer(" ", "", "-", "").Replace(text)
+	digits = text
+	if strings.ContainsAny(text, " -") {
+		digits = strings.ReplaceAll(strings.ReplaceAll(text, " ", ""), "-", "")
+	}
 	if len(digits) != 10 || strings.Count(digits, digits[:1]) == 10 {
 		return "", false
 	}

@@ -33,6 +33,7 @@ type Pipeline struct {
 	rows    int // that close a batch
 	alloc   memory.Allocator
 	metrics *metrics
+	sealer  *sealer
 	chunks  sync.Pool
 }
 
@@ -48,6 +49,10 @@ func New(w Writer, o Options) *Pipeline {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
+	var err error
+	if p.sealer, err = newSealer(p.Key); err != nil {
+		panic("ingest: no key for the quarantine can be derived: " + err.Error()) // impossible: any key has one
+	}
 	return p
 }
 
@@ -55,6 +60,9 @@ func New(w Writer, o Options) *Pipeline {
 type ImportOptions struct {
 	Format string // empty = found from the content
 	DryRun bool   // decode, validate and score, store nothing
+	// Mapping is the text of a mapping file for a source whose columns have
+	// names of their own; empty where there is none.
+	Mapping []byte
 }
 
 // Progress tells how far an import is. Bytes are those of the source as stored.
@@ -70,6 +78,12 @@ type Progress struct {
 // called from one goroutine.
 func (p *Pipeline) Import(ctx context.Context, src Source, o ImportOptions, progress func(Progress)) (Report, error) {
 	report := Report{Source: src.Name, Format: o.Format, DryRun: o.DryRun}
+	if len(o.Mapping) > 0 {
+		var err error
+		if o.Format, err = mapped(p.formats, o.Format); err != nil {
+			return report, err
+		}
+	}
 	if err := src.verify(); err != nil {
 		return report, err
 	}
@@ -86,7 +100,9 @@ func (p *Pipeline) Import(ctx context.Context, src Source, o ImportOptions, prog
 	if err := src.check(format); err != nil {
 		return report, err
 	}
-	decoder, err := format.Open(Input{Name: src.Name, Reader: in.text, Setting: p.Setting})
+	decoder, err := format.Open(Input{
+		Name: src.Name, Reader: in.text, At: in.at, Size: src.Size, Mapping: o.Mapping, Setting: p.Setting,
+	})
 	if err != nil {
 		return report, err
 	}
@@ -134,7 +150,7 @@ func (r *importRun) do(ctx context.Context, d Decoder, in *stream) error {
 	}
 	go func() {
 		defer close(done)
-		r.decode(ctx, d, in, empty, full)
+		r.decode(ctx, r.pipeline.Reader(d, r.report.Format), in, empty, full)
 	}()
 	err := r.write(ctx, empty, full)
 	cancel()
@@ -143,7 +159,7 @@ func (r *importRun) do(ctx context.Context, d Decoder, in *stream) error {
 }
 
 // decode fills chunks until the source ends.
-func (r *importRun) decode(ctx context.Context, d Decoder, in *stream, empty <-chan *chunk, full chan<- *chunk) {
+func (r *importRun) decode(ctx context.Context, source *Reader, in *stream, empty <-chan *chunk, full chan<- *chunk) {
 	for {
 		var c *chunk
 		select {
@@ -151,7 +167,7 @@ func (r *importRun) decode(ctx context.Context, d Decoder, in *stream, empty <-c
 		case <-ctx.Done():
 			return
 		}
-		c.fill(d, &r.pipeline.Setting, r.pipeline.rows)
+		c.fill(source, r.pipeline.rows)
 		c.bytes = in.bytes.n
 		select {
 		case full <- c:
@@ -165,26 +181,24 @@ func (r *importRun) decode(ctx context.Context, d Decoder, in *stream, empty <-c
 }
 
 // fill reads a batch's worth of records.
-func (c *chunk) fill(d Decoder, s *Setting, most int) {
+func (c *chunk) fill(source *Reader, most int) {
 	c.n, c.end, c.err = 0, false, nil
-	for rows := 0; rows < most; c.n++ {
+	for rows, held := 0, 0; rows < most && held < maxHeld; c.n++ {
 		if c.n == len(c.records) {
 			c.records = append(c.records, new(Record))
 		}
 		rec := c.records[c.n]
 		rec.Reset()
-		if err := d.Next(rec); err != nil {
+		if err := source.Next(rec); err != nil {
 			c.end = errors.Is(err, io.EOF)
 			if !c.end {
 				c.err = err
 			}
 			return
 		}
-		if len(rec.Reasons) == 0 {
-			s.Prepare(rec)
-		}
 		// A refused record counts too, so that a chunk ends.
 		rows += max(rec.rows(), 1)
+		held += rec.Held()
 	}
 }
 

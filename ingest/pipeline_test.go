@@ -29,6 +29,8 @@ type recorder struct {
 	closed         int
 	failAt         int // batch that fails, from 1
 	failure        error
+	refused        []record.Refused
+	most           int // bytes of refused rows at once
 }
 
 func (w *recorder) Existing(_ context.Context, keys []ingest.Key) ([]bool, error) {
@@ -37,6 +39,38 @@ func (w *recorder) Existing(_ context.Context, keys []ingest.Key) ([]bool, error
 
 func (w *recorder) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
 	return nil, nil
+}
+
+func (w *recorder) Quarantine(_ context.Context, rows []record.Refused) error {
+	bytes := 0
+	for i := range rows {
+		bytes += len(rows[i].Sealed)
+	}
+	w.refused, w.most = append(w.refused, rows...), max(w.most, bytes)
+	return nil
+}
+
+// TestRefusedRowsTakeBoundedMemory: refused rows close a batch by their bytes,
+// and one row that came often in it is held once.
+func TestRefusedRowsTakeBoundedMemory(t *testing.T) {
+	w := &recorder{}
+	p := ingest.New(w, ingest.Options{
+		Setting: ingest.Setting{Programmes: programme.All(), Key: []byte("a key for tests only, 32 bytes ..")},
+		Formats: []ingest.Format{wire.Format()},
+	})
+	var b strings.Builder
+	const n, size = 40, 1 << 20
+	for i := range n {
+		fmt.Fprintf(&b, `{"row":"%d","x":"%s"}`+"\n", i, strings.Repeat("x", size-100))
+	}
+	b.WriteString(strings.Repeat("7\n", 1000))
+	report, err := p.Import(context.Background(), source(b.String()), ingest.ImportOptions{}, nil)
+	if err != nil || report.Rejected != n+1000 || len(w.refused) != n+1 {
+		t.Errorf("%d rejected, %d held, %v; want %d and %d", report.Rejected, len(w.refused), err, n+1000, n+1)
+	}
+	if w.most > 17*size || w.most < 10*size {
+		t.Errorf("%d bytes were held at once, want some sixteen mebibytes", w.most)
+	}
 }
 
 func (w *recorder) Write(_ context.Context, b ingest.Batch) error {
@@ -170,7 +204,7 @@ func TestBatchColumns(t *testing.T) {
 			want string
 		}{
 			"response": {b.Response, 1, "patient_id response_id version status source source_id source_version episode_id programme instrument instrument_version provider timepoint answered_at answered_on answered_precision received_at reported_by admin_mode mode language codes ticks missing_reasons supplied_score predicted journal_seq"},
-			"score":    {b.Score, 1, "patient_id response_id score algorithm value_set version status programme episode_id timepoint answered_at answered_on received_at reported_by units unit predicted n_answered n_items band"},
+			"score":    {b.Score, 1, "patient_id response_id score algorithm value_set version status programme episode_id timepoint answered_at answered_on received_at reported_by units unit value predicted n_answered n_items band flags"},
 			"episode":  {b.Episode, 2, "patient_id episode_id version status source source_id programme referred_on first_contact_on treatment_start discharged_on prior_episode_id intervention procedure practice site provider icb region sex age age_band imd_decile imd_version ethnic_group startback_risk received_at arthritis assisted bmi"},
 			"event":    {b.Event, 1, "patient_id event_id version status programme episode_id type happened_at happened_on organisation intervention code_system code cost_pence source source_id received_at"},
 			"patient":  {b.Patient, 1, "patient_id version status sex birth_month ethnic lsoa imd_decile imd_version received_at"},

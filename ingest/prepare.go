@@ -1,17 +1,18 @@
 package ingest
 
 import (
+	"errors"
 	"math"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/record"
 )
 
-// Prepare validates a record and scores its responses. What is wrong goes into
-// the record's reasons; a record with reasons is not stored.
+// Prepare flags what the answers of a record say of safety, validates it and
+// scores its responses. What is wrong goes into the record's reasons; a record
+// with reasons is not stored.
 func (s *Setting) Prepare(r *Record) {
 	for i := range r.Responses {
 		s.prepareResponse(r, &r.Responses[i])
@@ -22,6 +23,20 @@ func (s *Setting) Prepare(r *Record) {
 }
 
 func (s *Setting) prepareResponse(r *Record, v *Response) {
+	if v.Definition == nil || v.Definition.ID != v.Instrument {
+		d, err := instruments.Lookup(v.Instrument, v.InstrumentVersion)
+		if err != nil {
+			r.Flag(instruments.SafetyFlags(v.Instrument, nil)...)
+			r.RejectInstrument(err)
+			return
+		}
+		v.Definition = d
+	}
+	if v.InstrumentVersion == "" && v.Definition.VersionRequired && v.Status != record.EnteredInError {
+		r.Reject("instrument_version", RuleRequired)
+	}
+	v.InstrumentVersion = v.Definition.Version
+	s.flag(r, v)
 	p, ok := s.Programme(v.Programme)
 	if !ok {
 		r.Reject("programme", RuleUnknownProgramme)
@@ -35,16 +50,30 @@ func (s *Setting) prepareResponse(r *Record, v *Response) {
 	}
 	checkFloat(r, "supplied_score", v.SuppliedScore)
 	checkFloat(r, "predicted", v.Predicted)
-	if v.Definition == nil || v.Definition.ID != v.Instrument {
-		d, err := instruments.Lookup(v.Instrument, v.InstrumentVersion)
-		if err != nil {
-			r.Reject("instrument", RuleUnknownInstrument)
-			return
-		}
-		v.Definition = d
-	}
-	v.InstrumentVersion = v.Definition.Version
 	s.score(r, v)
+}
+
+// RejectInstrument refuses a record for an error of instruments.Lookup.
+func (r *Record) RejectInstrument(err error) {
+	if errors.Is(err, instruments.ErrUnknownVersion) {
+		r.Reject("instrument_version", RuleUnknownVersion)
+		return
+	}
+	r.Reject("instrument", RuleUnknownInstrument)
+}
+
+// flag evaluates what the answers say of the person's safety, before anything
+// else is looked at: whether they are in range, belong to anyone or count does
+// not matter. A withdrawn response says nothing.
+func (s *Setting) flag(r *Record, v *Response) {
+	v.administration = instruments.Administration{
+		Codes: v.Codes, Ticks: v.Ticks, Reasons: v.MissingReasons, AdminMode: v.AdminMode, Supplied: v.SuppliedScore,
+	}
+	if v.Status == record.EnteredInError || len(v.Definition.Safety) == 0 {
+		return
+	}
+	v.flags = v.Definition.Flags(&v.administration)
+	r.Flag(v.flags...)
 }
 
 func checkFloat(r *Record, field string, v *float64) {
@@ -56,52 +85,38 @@ func checkFloat(r *Record, field string, v *float64) {
 // score scores the response and compares with the score that its sender
 // supplied. Out-of-range codes are refused, never clamped.
 func (s *Setting) score(r *Record, v *Response) {
-	a := instruments.Administration{Codes: v.Codes, Ticks: v.Ticks, AdminMode: v.AdminMode}
-	if item, rule, ok := v.Definition.CheckCodes(&a); !ok {
+	d, a := v.Definition, &v.administration
+	if _, _, ok := d.CheckCodes(a); !ok && v.Status == record.EnteredInError {
+		// A withdrawal needs no answers, and none of its own may keep the
+		// withdrawn ones alive.
+		v.Blank()
+		a.Codes, a.Ticks, a.AdminMode = v.Codes, nil, ""
+	}
+	if item, rule, ok := d.CheckCodes(a); !ok {
 		field := "answers"
-		if item >= 0 {
-			field = v.Definition.Items[item].Key
+		switch {
+		case item >= 0:
+			field = d.Items[item].Key
+		case rule == RuleUnknownAdminMode:
+			field = "admin_mode"
 		}
 		r.Reject(field, rule)
 		return
 	}
-	n := len(v.Definition.Scores)
+	n := len(d.Scores)
 	if cap(v.scored) < n {
 		v.scored = make([]instruments.Scored, n)
 	}
 	v.scored = v.scored[:n]
-	if err := v.Definition.Score(&a, v.scored); err != nil {
+	if err := d.Score(a, v.scored); err != nil {
 		r.Reject("answers", RuleMalformed)
 		return
 	}
-	if v.SuppliedScore != nil && (v.Status == record.Completed || v.Status == record.Amended) && !v.agrees() {
+	if v.SuppliedScore != nil && v.counts() && !v.Definition.Agrees(v.scored, *v.SuppliedScore) {
 		r.mismatches++
+		v.flags = append(slices.Clip(v.flags), instruments.FlagSuppliedDiffers)
+		r.Flag(instruments.FlagSuppliedDiffers)
 	}
-}
-
-// agrees reports whether the supplied score is ours, rounded to as many
-// decimals as it has, but by no more than a hundredth of the score's range.
-func (v *Response) agrees() bool {
-	for i, s := range v.Definition.Scores {
-		if s != v.Definition.Primary() {
-			continue
-		}
-		if !v.scored[i].HasUnits {
-			return false
-		}
-		room := min(halfLastDigit(*v.SuppliedScore), (s.Max-s.Min)/100)
-		return math.Abs(s.Points(v.scored[i].Units)-*v.SuppliedScore) <= room+1e-9
-	}
-	return true
-}
-
-func halfLastDigit(x float64) float64 {
-	if x == math.Trunc(x) {
-		return 0.5
-	}
-	text := strconv.FormatFloat(x, 'f', -1, 64)
-	_, decimals, _ := strings.Cut(text, ".")
-	return 0.5 * math.Pow10(-len(decimals))
 }
 
 func (s *Setting) checkEpisode(r *Record, v *Episode) {

@@ -31,9 +31,13 @@ type Record struct {
 	Events    []Event
 	Patients  []Patient
 	Reasons   []Reason
-	Result    Result
+	// Flags are those of its responses, whether or not they are accepted:
+	// answers that someone must look at, a supplied score that is not ours.
+	Flags  []string
+	Result Result
 
 	mismatches int
+	refused    *record.Refused // set where it has reasons
 }
 
 // Response is a response on its way to the store, with its instrument.
@@ -45,7 +49,14 @@ type Response struct {
 	// of this response can exist.
 	Final bool
 
-	scored []instruments.Scored
+	administration instruments.Administration
+	scored         []instruments.Scored
+	flags          []string
+}
+
+// counts reports whether its scores are scores of the person.
+func (v *Response) counts() bool {
+	return v.Status == record.Completed || v.Status == record.Amended
 }
 
 // Episode is an episode on its way to the store. Its covariates stand in the
@@ -111,6 +122,14 @@ type Patient struct {
 	ReceivedAt time.Time
 }
 
+// Blank makes the response one without an answer.
+func (v *Response) Blank() {
+	v.Codes, v.Ticks = v.Codes[:0], nil
+	for range v.Definition.Items {
+		v.Codes = append(v.Codes, instruments.Missing)
+	}
+}
+
 // Reset empties the record and keeps its memory.
 func (r *Record) Reset() {
 	for i := range r.Responses {
@@ -123,7 +142,7 @@ func (r *Record) Reset() {
 	}
 	*r = Record{
 		Responses: r.Responses[:0], Episodes: r.Episodes[:0], Events: r.Events[:0], Patients: r.Patients[:0],
-		Reasons: r.Reasons[:0],
+		Reasons: r.Reasons[:0], Flags: r.Flags[:0],
 	}
 }
 
@@ -157,9 +176,26 @@ func (r *Record) Reject(field, rule string) {
 	r.Reasons = append(r.Reasons, Reason{Field: field, Rule: rule})
 }
 
+// Flag adds flags, each once.
+func (r *Record) Flag(flags ...string) {
+	for _, f := range flags {
+		if !slices.Contains(r.Flags, f) {
+			r.Flags = append(r.Flags, f)
+		}
+	}
+}
+
 // Mismatches is the number of its responses whose sender supplied another
 // score than ours.
 func (r *Record) Mismatches() int { return r.mismatches }
+
+// Held is the bytes that the quarantine is to keep of the record.
+func (r *Record) Held() int {
+	if r.refused == nil {
+		return 0
+	}
+	return len(r.refused.Sealed)
+}
 
 // rows is the number of rows that the record becomes.
 func (r *Record) rows() int {

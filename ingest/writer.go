@@ -18,6 +18,9 @@ type Writer interface {
 	// Write stores a batch. When it returns nil the rows are durable and
 	// visible in outcome; on an error a retry of the same batch is harmless.
 	Write(ctx context.Context, b Batch) error
+	// Quarantine keeps refused rows. When it returns nil they are durable; the
+	// same row again replaces the one before.
+	Quarantine(ctx context.Context, rows []record.Refused) error
 	// Bulk starts a large import, whose rows become visible in outcome at Commit.
 	Bulk(ctx context.Context) (Bulk, error)
 }

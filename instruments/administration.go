@@ -33,11 +33,13 @@ var (
 //
 //	[2, 1, null, [1, 3], 0]      codes in order; null is missing, a list is several ticks
 //	"21232"                      a profile, where the instrument has one; 9 is missing
-//	{"answers": …, "admin_mode": "…", "age": 54, "sex": "female"}
+//	{"answers": …, "admin_mode": "…", "age": 54, "sex": "female",
+//	 "missing": {"odi.8": "declined"}, "supplied_score": 40}
 //
 // where answers is one of the first two or an object by item key; other keys
 // are left to whoever reads a whole response. true and false are 1 and 0 on
-// items coded 0/1; 2.0 is 2. A code that is no whole number is Unreadable and
+// items coded 0/1; 2.0 is 2; an item in hundredths takes fractions, to the
+// nearest hundredth, and one whose codes have names takes a name. A code that is no whole number is Unreadable and
 // one out of range is kept out of range: both make the response invalid when it
 // is scored, and the other answers stay readable.
 //
@@ -56,7 +58,7 @@ func (d *Definition) ParseAdministration(text []byte) (*Administration, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the object has no answers", ErrNotAnswers)
 	}
-	if err := a.readPerson(fields); err != nil {
+	if err := errors.Join(a.readPerson(fields), d.readRest(a, fields)); err != nil {
 		return nil, err
 	}
 	if byKey, ok := answers.(map[string]any); ok {
@@ -102,6 +104,37 @@ func (a *Administration) readPerson(fields map[string]any) error {
 	return nil
 }
 
+// readRest reads why items have no answer, and the sender's own score.
+func (d *Definition) readRest(a *Administration, fields map[string]any) error {
+	switch v := fields["supplied_score"].(type) {
+	case nil:
+	case json.Number:
+		x, err := v.Float64()
+		if err != nil {
+			return fmt.Errorf("%w: supplied_score is too large", ErrNotAnswers)
+		}
+		a.Supplied = &x
+	default:
+		return fmt.Errorf("%w: supplied_score is not a number", ErrNotAnswers)
+	}
+	reasons, ok := fields["missing"].(map[string]any)
+	if !ok && fields["missing"] != nil {
+		return fmt.Errorf("%w: missing is not an object by item key", ErrNotAnswers)
+	}
+	for key, why := range reasons {
+		at, known := d.ItemIndex(key)
+		reason, isText := why.(string)
+		if !known || !isText {
+			return fmt.Errorf("%w: missing names an item key and a reason", ErrNotAnswers)
+		}
+		if a.Reasons == nil {
+			a.Reasons = make([]string, len(d.Items))
+		}
+		a.Reasons[at] = reason
+	}
+	return nil
+}
+
 func (d *Definition) readAnswers(a *Administration, answers any) error {
 	switch v := answers.(type) {
 	case []any:
@@ -116,16 +149,24 @@ func (d *Definition) readAnswers(a *Administration, answers any) error {
 	return fmt.Errorf("%w: want a list of codes, a profile or an object with answers", ErrNotAnswers)
 }
 
+// readKeyed reads every answer whose key is the instrument's, also where another
+// key makes it an error: safety rules read what there is.
 func (d *Definition) readKeyed(a *Administration, answers map[string]any) error {
 	a.Codes = slices.Repeat([]int16{Missing}, len(d.Items))
+	if len(answers) == 0 && len(d.AdminModes) > 0 {
+		// Nothing was handed in: no mode may take that for a page of blanks.
+		a.Reasons = slices.Repeat([]string{reasonNotAsked}, len(d.Items))
+	}
+	var unknown error
 	for key, answer := range answers {
 		at, ok := d.ItemIndex(key)
 		if !ok {
-			return fmt.Errorf("%w: an item key is not the instrument's", ErrNotAnswers)
+			unknown = fmt.Errorf("%w: an item key is not the instrument's", ErrNotAnswers)
+			continue
 		}
 		d.readAnswer(a, at, answer)
 	}
-	return nil
+	return unknown
 }
 
 func (d *Definition) readProfile(a *Administration, profile string) error {
@@ -149,7 +190,9 @@ func (d *Definition) readProfile(a *Administration, profile string) error {
 	return nil
 }
 
-// readAnswer reads the answer to item i, which may be several ticks.
+// readAnswer reads the answer to item i, which may be several ticks. Where one
+// of them is no code the answer is Unreadable, and Ticks has the others, so that
+// a safety rule still sees them.
 func (d *Definition) readAnswer(a *Administration, i int, answer any) {
 	ticked, ok := answer.([]any)
 	if !ok {
@@ -157,18 +200,20 @@ func (d *Definition) readAnswer(a *Administration, i int, answer any) {
 		return
 	}
 	var ticks []int16
+	unreadable := false
 	for _, t := range ticked {
 		code := d.readCode(i, t)
-		if code == Missing || code == Unreadable {
-			a.Codes[i] = Unreadable
-			return
-		}
-		if !slices.Contains(ticks, code) {
+		switch {
+		case code == Missing || code == Unreadable:
+			unreadable = true
+		case !slices.Contains(ticks, code):
 			ticks = append(ticks, code)
 		}
 	}
-	a.Codes[i] = d.TickCode(ticks)
-	if len(ticks) > 1 {
+	if a.Codes[i] = d.TickCode(ticks); unreadable {
+		a.Codes[i] = Unreadable
+	}
+	if len(ticks) > 1 || unreadable && len(ticks) > 0 {
 		if a.Ticks == nil {
 			a.Ticks = make([][]int16, len(a.Codes))
 		}
@@ -177,13 +222,24 @@ func (d *Definition) readAnswer(a *Administration, i int, answer any) {
 }
 
 func (d *Definition) readCode(i int, answer any) int16 {
+	var item Item // of an answer too many
+	if i < len(d.Items) {
+		item = d.Items[i]
+	}
 	switch v := answer.(type) {
 	case nil:
 		return Missing
 	case json.Number:
+		if item.Hundredths {
+			return hundredthsOf(v)
+		}
 		return wholeCode(v)
+	case string:
+		if at := slices.Index(item.Words, v); at >= 0 {
+			return item.Min + int16(at)
+		}
 	case bool:
-		if i < len(d.Items) && d.Items[i].Min == 0 && d.Items[i].Max == 1 {
+		if item.Min == 0 && item.Max == 1 {
 			if v {
 				return 1
 			}
@@ -191,6 +247,21 @@ func (d *Definition) readCode(i int, answer any) int16 {
 		}
 	}
 	return Unreadable
+}
+
+// hundredths is the scale of codes of items that take fractions.
+const hundredths = 100
+
+// hundredthsOf returns a number in hundredths, to the nearest one.
+func hundredthsOf(n json.Number) int16 {
+	x, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || math.Abs(x) >= maxCode/hundredths {
+		return maxCode
+	}
+	if x < 0 {
+		return int16(math.Floor(x * hundredths)) // never a small negative for 0
+	}
+	return int16(math.Round(x * hundredths))
 }
 
 // wholeCode returns a number as a code: Unreadable where it is no whole

@@ -38,7 +38,7 @@ func TestParseAdministration(t *testing.T) {
 		{odi, ` [1, 0.0, 2.0, 2e0, 1, 1, 0, 3, 2, 10e-1] `, Administration{Codes: []int16{1, 0, 2, 2, 1, 1, 0, 3, 2, 1}}},
 		{odi, `[1,[],[4],[2,2],1,1,0,3,2,1]`, Administration{Codes: []int16{1, m, 4, 2, 1, 1, 0, 3, 2, 1}}},
 		{odi, `[1,[0,3,1],2]`, Administration{Codes: []int16{1, 3, 2}, Ticks: [][]int16{nil, {0, 3, 1}, nil}}},
-		{odi, `[1,[0,null],[1,"2"],[[1]],true,"3",2.5,{},1e400,-1e5]`, Administration{Codes: []int16{1, u, u, u, u, u, u, u, maxCode, maxCode}}},
+		{odi, `[1,[0,null],[1,"2"],[[1]],true,"3",2.5,{},1e400,-1e5]`, Administration{Codes: []int16{1, u, u, u, u, u, u, u, maxCode, maxCode}, Ticks: [][]int16{nil, {0}, {1}, nil, nil, nil, nil, nil, nil, nil}}},
 		{odi, `[-32768,-32767,32767,-1,99999999999]`, Administration{Codes: []int16{maxCode, maxCode, maxCode, -1, maxCode}}},
 		{odi, `{"answers":[1,2],"admin_mode":"paper","age":54,"sex":"female","provider":"X"}`, Administration{Codes: []int16{1, 2}, AdminMode: "paper", Age: 54, Sex: "female"}},
 		{odi, `{"answers":{"odi.10":3,"odi.1":0,"odi.2":null},"age":null,"sex":null}`, Administration{Codes: []int16{0, m, m, m, m, m, m, m, m, 3}}},

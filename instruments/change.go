@@ -57,7 +57,8 @@ type Change struct {
 //	responder       = the score's rule, see ResponderRule
 //	deteriorated    = −improvement ≥ DetAbs
 //	reliable_change = |improvement| ≥ MDC
-//	recovered       = follow-up ≤ RecoveredAtMost
+//	recovered       = follow-up ≤ RecoveredAtMost, or
+//	                  baseline ≥ CaseFrom and follow-up < CaseFrom
 //
 // with a tolerance of 1e-9. The two scores must come from the same instrument
 // version and value set; where they do not, use NoChange. A nil or NaN score is
@@ -85,8 +86,11 @@ func (s *Score) Change(baseline, followUp *float64) Change {
 	c.Deteriorated = c.atLeast("deteriorated", -improvement, s.DetAbs, ReasonMICNotEstablished)
 	c.ReliableChange = c.atLeast("reliable_change", math.Abs(improvement), s.MDC, ReasonMDCNotEstablished)
 	s.respond(&c, *baseline)
-	if s.RecoveredAtMost != nil {
+	switch {
+	case s.RecoveredAtMost != nil:
 		c.Recovered = known(*followUp <= *s.RecoveredAtMost+epsilon)
+	case s.CaseFrom != nil:
+		c.Recovered = known(*baseline >= *s.CaseFrom-epsilon && *followUp < *s.CaseFrom-epsilon)
 	}
 	return c
 }
@@ -97,7 +101,7 @@ func (s *Score) NoChange(reason string) Change {
 	for _, part := range []string{"improvement", "pct", "meets_abs", "meets_pct", "responder", "deteriorated", "reliable_change"} {
 		c.Reasons[part] = reason
 	}
-	if s.RecoveredAtMost != nil {
+	if s.RecoveredAtMost != nil || s.CaseFrom != nil {
 		c.Reasons["recovered"] = reason
 	}
 	return c

@@ -1,7 +1,6 @@
 package instruments
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -10,67 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"github.com/goccy/go-yaml"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
-
-func TestDefinitionsFollowTheSchema(t *testing.T) {
-	schema, err := jsonschema.NewCompiler().Compile("definitions/definition.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, err := fs.Glob(definitionFiles, "definitions/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(names) != len(All()) {
-		t.Errorf("%d files, %d definitions", len(names), len(All()))
-	}
-	for _, name := range names {
-		text, err := fs.ReadFile(definitionFiles, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := schema.Validate(yamlDocument(t, text)); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	// The schema must be able to refuse: each of these breaks one rule of it.
-	odi, err := fs.ReadFile(definitionFiles, "definitions/odi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, edit := range [][2]string{
-		{"id: odi", "id: ODI"},
-		{"algorithm: odi-1", "algorithm: odi"},
-		{"label: walking", "label: a label of five words"},
-		{"rule: percent_of_maximum", "rule: percent"},
-		{"unit: 18", "unit: 1.5"},
-		{"licence:", "license:"},
-		{"responder: pct30", "responder: none"},
-		{"mic: 10", "mic: 0"},
-	} {
-		broken := bytes.Replace(odi, []byte(edit[0]), []byte(edit[1]), 1)
-		if schema.Validate(yamlDocument(t, broken)) == nil {
-			t.Errorf("the schema accepts %q", edit[1])
-		}
-	}
-}
-
-// yamlDocument reads YAML as the schema validator wants a document.
-func yamlDocument(t *testing.T, text []byte) any {
-	t.Helper()
-	asJSON, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return doc
-}
 
 func TestLabelsAreOurOwn(t *testing.T) {
 	text, err := os.ReadFile("testdata/labels.txt")
@@ -112,7 +51,11 @@ func TestRegistry(t *testing.T) {
 	for _, d := range All() {
 		ids = append(ids, string(d.ID)+" "+d.Version)
 	}
-	for _, want := range []string{"eq5d3l 1", "eq5d5l 1", "eqvas 1", "nrs_back 1week", "nrs_leg 1week", "odi 2.1a", "ohs 2007", "oks 2007"} {
+	for _, want := range []string{
+		"ces 1", "eq5d3l 1", "eq5d5l 1", "eqvas 1", "fft v1", "fft v2", "gad2 1", "gad7 1", "gpe gpe-11", "mskhq 1", "nrs_back 1week", "nrs_back 24h",
+		"nrs_back now", "nrs_leg 1week", "nrs_leg 24h", "nrs_leg now", "odi 2.1a", "ohs 2007", "oks 2007", "pgic pgic-a", "pgic pgic-b", "phq2 1", "phq9 1",
+		"promis29 2.1", "pseq 10", "rmdq24 24", "startback9 2008", "startmsk10 2017", "tsk11 11", "work_status 1", "wpai_shp 2.0",
+	} {
 		if !slices.Contains(ids, want) {
 			t.Errorf("no definition %s", want)
 		}
@@ -137,9 +80,16 @@ func TestRegistry(t *testing.T) {
 }
 
 func TestColumns(t *testing.T) {
-	want := map[string]ID{
-		"eq5d3l_uk3l_mvh_a1": "eq5d3l", "eq5d5l_uk5l_rowen2026": "eq5d5l", "eqvas": "eqvas", "nrs_back": "nrs_back",
-		"nrs_leg": "nrs_leg", "odi": "odi", "ohs": "ohs", "oks": "oks",
+	want := map[ID][]string{ // measured, then nominal; the mapped indices need their tables
+		"ces": {"", "ces"}, "eq5d3l": {"eq5d3l_uk3l_mvh_a1", "eq5d3l_profile"}, "eqvas": {"eqvas", ""},
+		"eq5d5l": {"eq5d5l_eng5l_devlin2018 eq5d5l_uk5l_rowen2026 eq5d5l_xw_vanhout2012_uk3l", "eq5d5l_profile"},
+		"fft":    {"fft fft_negative", ""}, "gad2": {"gad2", ""}, "gad7": {"gad7", ""}, "gpe": {"gpe", ""}, "mskhq": {"mskhq", ""},
+		"nrs_back": {"nrs_back", ""}, "nrs_leg": {"nrs_leg", ""}, "odi": {"odi", ""}, "ohs": {"ohs", ""}, "oks": {"oks", ""},
+		"pgic": {"pgic pgic_global_change", ""}, "phq2": {"phq2", ""}, "phq9": {"phq9", ""}, "pseq": {"pseq", ""},
+		"promis29": {"promis29_anx promis29_dep promis29_fat promis29_pain promis29_pf promis29_pi promis29_sleep promis29_soc", ""},
+		"rmdq24":   {"rmdq24", ""}, "startback9": {"startback9 startback9_subscale", "startback9_risk"}, "startmsk10": {"startmsk10", ""},
+		"tsk11": {"tsk11", ""}, "work_status": {"work_status_days_off", "work_status"},
+		"wpai_shp": {"wpai_shp_absenteeism wpai_shp_activity wpai_shp_overall wpai_shp_presenteeism", ""},
 	}
 	var last string
 	for _, s := range ScoreColumns() {
@@ -151,14 +101,31 @@ func TestColumns(t *testing.T) {
 			t.Errorf("ScoreByColumn(%s) finds another score", s.Column())
 		}
 	}
-	for column, id := range want {
-		s, ok := ScoreByColumn(column)
-		if !ok || s.Instrument != id {
-			t.Errorf("ScoreByColumn(%s): %v, want one of %s", column, ok, id)
-			continue
+	for _, d := range All() {
+		if _, ok := want[d.ID]; !ok {
+			t.Errorf("say here which columns %s has", d.ID)
 		}
-		if of := ScoresOf(id); len(of) != 1 || of[0] != s {
-			t.Errorf("ScoresOf(%s) = %d scores, want %s alone", id, len(of), column)
+	}
+	for id, columns := range want {
+		var measured, nominal []string
+		for _, s := range ColumnsOf(id) {
+			if s.Instrument != id {
+				t.Errorf("ColumnsOf(%s) has %s of %s", id, s.Column(), s.Instrument)
+			}
+			if found, ok := ScoreByColumn(s.Column()); ok != s.Measured() || ok && found != s {
+				t.Errorf("ScoreByColumn(%s): %v", s.Column(), ok)
+			}
+			if s.Measured() {
+				measured = append(measured, s.Column())
+			} else {
+				nominal = append(nominal, s.Column())
+			}
+		}
+		if got := strings.Join(measured, " "); got != columns[0] || len(ScoresOf(id)) != len(measured) {
+			t.Errorf("%s: measured %s, want %s", id, got, columns[0])
+		}
+		if got := strings.Join(nominal, " "); got != columns[1] {
+			t.Errorf("%s: nominal %s, want %s", id, got, columns[1])
 		}
 	}
 	if _, ok := ScoreByColumn("eq5d5l"); ok {
@@ -174,17 +141,18 @@ func TestSharedScoreIsTheOwners(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := d.Scores[1]
+		at := scoreAt(t, d, "eqvas")
+		s := d.Scores[at]
 		if s.Column() != "eqvas" || s.Instrument != "eqvas" || s.Algorithm != own.Algorithm || s.Unit != own.Unit {
 			t.Errorf("%s: VAS is %s of %s, algorithm %s", id, s.Column(), s.Instrument, s.Algorithm)
 		}
-		out := make([]Scored, 2)
+		out := make([]Scored, len(d.Scores))
 		for _, codes := range [][]int16{{Missing, 1, 1, 1, 1, 85}, {1, 1, 1, 1, 1, Missing}, {1, 1, 1, 1, 1}} {
 			if err := d.Score(&Administration{Codes: codes}, out); err != nil {
 				t.Fatal(err)
 			}
-			if answered := len(codes) == 6 && codes[5] == 85; out[1].HasUnits != answered || answered && out[1].Units != 85 || out[0].HasUnits == answered {
-				t.Errorf("%s %v: index %+v, VAS %+v", id, codes, out[0], out[1])
+			if answered := len(codes) == 6 && codes[5] == 85; out[at].Known != answered || answered && out[at].Units != 85 || out[0].Known == answered {
+				t.Errorf("%s %v: index %+v, VAS %+v", id, codes, out[0], out[at])
 			}
 		}
 	}
@@ -235,7 +203,7 @@ func registryOf(t *testing.T, further map[string]string) (*registry, error) {
 	for name, text := range further {
 		files["definitions/"+name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	return newRegistry(files)
+	return newRegistry("", files)
 }
 
 // definitionOf builds one definition beside the built-in ones.

@@ -3,6 +3,7 @@ package instruments
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ const (
 	ReasonNotJSON     = "not_json"
 	ReasonNotAnswers  = "not_answers"
 	ReasonLineTooLong = "line_too_long"
+	// ReasonUnknownVersion: the response is of a version without a definition.
+	ReasonUnknownVersion = "unknown_instrument_version"
 )
 
 // PairResult is the result of two administrations of one instrument. Baseline
@@ -28,6 +31,9 @@ type PairResult struct {
 	Baseline          *Result `json:"baseline"`
 	FollowUp          *Result `json:"follow_up"`
 	Change            Change  `json:"change"`
+	// Changes has the change of every score, by column, of an instrument that
+	// has several.
+	Changes map[string]Change `json:"changes,omitempty"`
 }
 
 // ScoreLines reads one response a line and writes exactly one JSON result a
@@ -91,42 +97,145 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 }
 
 func (d *Definition) scoreLine(line []byte) (result any, isJSON bool) {
-	var pair struct {
-		Baseline json.RawMessage `json:"baseline"`
-		FollowUp json.RawMessage `json:"follow_up"`
-	}
-	if json.Unmarshal(line, &pair) != nil || pair.Baseline == nil && pair.FollowUp == nil {
+	var pair map[string]json.RawMessage
+	if json.Unmarshal(line, &pair) != nil || pair[baselineKey] == nil && pair[followUpKey] == nil {
 		r, err := d.resultOf(line)
 		return r, !errors.Is(err, ErrNotJSON)
 	}
-	primary := d.Primary()
-	p := PairResult{Instrument: d.ID, InstrumentVersion: d.Version, AlgorithmVersion: primary.Algorithm}
-	p.Baseline, p.FollowUp = d.half(pair.Baseline), d.half(pair.FollowUp)
-	var scores [2]*float64
-	for i, r := range []*Result{p.Baseline, p.FollowUp} {
-		if r != nil {
-			scores[i] = r.Score
-		}
-	}
-	p.Change = primary.Change(scores[0], scores[1])
-	return p, true
+	return d.pair(inherit(pair, baselineKey), inherit(pair, followUpKey)), true
 }
 
-func (d *Definition) half(text json.RawMessage) *Result {
-	if text == nil || string(text) == "null" {
+// Keys of a pair. What stands beside them holds for both administrations.
+const (
+	baselineKey = "baseline"
+	followUpKey = "follow_up"
+)
+
+// inherit returns one administration of a pair, with the pair's own fields
+// (instrument_version, sex, …) where it has none of its own.
+func inherit(pair map[string]json.RawMessage, key string) json.RawMessage {
+	own := pair[key]
+	if own == nil || string(own) == "null" || len(pair) == 1 || len(pair) == 2 && pair[baselineKey] != nil && pair[followUpKey] != nil {
+		return own
+	}
+	fields := map[string]json.RawMessage{}
+	if json.Unmarshal(own, &fields) != nil {
+		fields = map[string]json.RawMessage{"answers": own}
+	}
+	for name, value := range pair {
+		if _, there := fields[name]; !there && name != baselineKey && name != followUpKey {
+			fields[name] = value
+		}
+	}
+	whole, err := json.Marshal(fields)
+	if err != nil {
+		return own // it was JSON a moment ago
+	}
+	return whole
+}
+
+// pair scores two administrations and compares them.
+func (d *Definition) pair(baseline, followUp json.RawMessage) PairResult {
+	before, after := d.half(baseline), d.half(followUp)
+	p := PairResult{
+		Instrument: d.ID, InstrumentVersion: d.Version, AlgorithmVersion: d.Primary().Algorithm,
+		Baseline: before.result, FollowUp: after.result,
+	}
+	if before.result != nil && after.result != nil && before.of != after.of {
+		p.Change = d.Primary().NoChange(ReasonVersionDiffers)
+		return p
+	}
+	of := cmp.Or(before.of, after.of, d)
+	change := func(i int) Change { return of.Scores[i].Change(before.value(i), after.value(i)) }
+	if p.Change = change(of.primary); of.NoTotal || !of.Primary().Measured() {
+		p.Change = of.Primary().NoChange(ReasonNoSingleScore)
+	}
+	for i, s := range of.Scores {
+		if i == of.primary && !of.NoTotal || !s.Measured() || s.Superseded || s.NeedsPerson && s.mapping == nil {
+			continue
+		}
+		if p.Changes == nil {
+			p.Changes = map[string]Change{}
+		}
+		p.Changes[s.Column()] = change(i)
+	}
+	return p
+}
+
+// half is one administration of a pair.
+type half struct {
+	result *Result
+	of     *Definition
+	scored []Scored
+}
+
+func (h half) value(i int) *float64 {
+	if h.scored == nil {
 		return nil
 	}
-	r, _ := d.resultOf(text)
-	return &r
+	return h.of.Scores[i].value(h.scored[i])
+}
+
+func (d *Definition) half(text json.RawMessage) half {
+	if text == nil || string(text) == "null" {
+		return half{}
+	}
+	of, a, result, _ := d.read(text)
+	h := half{result: &result, of: of}
+	if a != nil {
+		h.scored = make([]Scored, len(of.Scores))
+		_ = of.Score(a, h.scored) // its only error is the wrong room
+	}
+	return h
 }
 
 func (d *Definition) resultOf(text []byte) (Result, error) {
+	_, _, r, err := d.read(text)
+	return r, err
+}
+
+// read reads and scores one administration, under the version that it names.
+// The administration is nil where it can not be read.
+func (d *Definition) read(text []byte) (*Definition, *Administration, Result, error) {
+	var named struct {
+		Version any             `json:"instrument_version"`
+		Answers json.RawMessage `json:"answers"`
+	}
+	// What is no object names no version.
+	if json.Unmarshal(text, &named) == nil && named.Version != nil && named.Version != "" {
+		version, isText := named.Version.(string)
+		of, err := Lookup(d.ID, version)
+		if err != nil || !isText {
+			r := d.refused(ReasonUnknownVersion, named.Answers)
+			r.InstrumentVersion = version
+			return d, nil, r, nil
+		}
+		d = of
+	}
 	a, err := d.ParseAdministration(text)
 	switch {
 	case errors.Is(err, ErrNotJSON):
-		return d.invalid(ReasonNotJSON), err
+		return d, nil, d.invalid(ReasonNotJSON), err
 	case err != nil:
-		return d.invalid(ReasonNotAnswers), err
+		return d, nil, d.refused(ReasonNotAnswers, named.Answers), err
 	}
-	return d.Result(a), nil
+	return d, a, d.Result(a), nil
+}
+
+// refused is the result of a response that is not scored, with what its answers
+// say of safety all the same.
+func (d *Definition) refused(reason string, answers []byte) Result {
+	r := d.invalid(reason)
+	a, flags := d.safetyOf(answers)
+	if len(d.Safety) > 0 {
+		r.Flags = append([]string{}, flags...)
+	}
+	for i := range d.Safety {
+		for j := range r.Parts {
+			if rule := &d.Safety[i]; a != nil && r.Parts[j].Key == rule.Key {
+				r.Parts[j].Value = rule.state(d, a)
+			}
+		}
+	}
+	return r
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -71,12 +72,12 @@ func TestScoreLines(t *testing.T) {
 func TestScoreLinesOfHealthStates(t *testing.T) {
 	const head = `{"instrument":"eq5d3l","instrument_version":"1","algorithm_version":"eq5d3l-1",`
 	for in, want := range map[string]string{
-		`"21232"`:         head + `"status":"complete","score":0.088,"n":5,"n_items":5,"band":null,"flags":[],"profile":"21232","vas":null,"indices":{"uk3l_mvh_a1":0.088}}`,
-		`[2,1,2,3,2,60]`:  head + `"status":"complete","score":0.088,"n":5,"n_items":5,"band":null,"flags":[],"profile":"21232","vas":60,"indices":{"uk3l_mvh_a1":0.088}}`,
-		`[2,1,null,3,2]`:  head + `"status":"insufficient","score":null,"n":4,"n_items":5,"band":null,"flags":[],"profile":"21932","vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"too_few_answers"}`,
-		`"99999"`:         head + `"status":"insufficient","score":null,"n":0,"n_items":5,"band":null,"flags":[],"profile":"99999","vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"too_few_answers"}`,
-		`[2,1,2,3,2,101]`: head + `"status":"invalid","score":null,"n":5,"n_items":5,"band":null,"flags":[],"profile":null,"vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"code_out_of_range","item":"eq5d3l.6"}`,
-		`"2123"`:          head + `"status":"invalid","score":null,"n":0,"n_items":5,"band":null,"flags":[],"profile":null,"vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"wrong_item_count"}`,
+		`"21232"`:         head + `"status":"complete","score":0.088,"n":5,"n_items":5,"band":null,"flags":["dsu_not_loaded"],"profile":"21232","vas":null,"indices":{"uk3l_mvh_a1":0.088}}`,
+		`[2,1,2,3,2,60]`:  head + `"status":"complete","score":0.088,"n":5,"n_items":5,"band":null,"flags":["dsu_not_loaded"],"profile":"21232","vas":60,"indices":{"uk3l_mvh_a1":0.088}}`,
+		`[2,1,null,3,2]`:  head + `"status":"insufficient","score":null,"n":4,"n_items":5,"band":null,"flags":["dsu_not_loaded"],"profile":"21932","vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"too_few_answers"}`,
+		`"99999"`:         head + `"status":"insufficient","score":null,"n":0,"n_items":5,"band":null,"flags":["dsu_not_loaded"],"profile":"99999","vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"too_few_answers"}`,
+		`[2,1,2,3,2,101]`: head + `"status":"invalid","score":null,"n":5,"n_items":5,"band":null,"flags":["dsu_not_loaded"],"profile":null,"vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"code_out_of_range","item":"eq5d3l.6"}`,
+		`"2123"`:          head + `"status":"invalid","score":null,"n":0,"n_items":5,"band":null,"flags":["dsu_not_loaded"],"profile":null,"vas":null,"indices":{"uk3l_mvh_a1":null},"reason":"wrong_item_count"}`,
 	} {
 		if got, _ := linesOf(t, "eq5d3l", in); len(got) != 1 || got[0] != want {
 			t.Errorf("%s:\n got %s\nwant %s", in, got, want)
@@ -127,6 +128,29 @@ func TestScoreLinesHoldsLongLines(t *testing.T) {
 	}
 }
 
+// Whatever else is wrong with a response, what its answers say of safety stands.
+func TestScoreLinesOfRefusedSafety(t *testing.T) {
+	const answers = `{"answers":[0,0,0,0,0,0,0,0,3],`
+	for in, reason := range map[string]string{
+		answers + `"age":"54"}`:                           ReasonNotAnswers,
+		answers + `"sex":1}`:                              ReasonNotAnswers,
+		answers + `"supplied_score":1e400}`:               ReasonNotAnswers,
+		answers + `"missing":{"odi.1":"blank"}}`:          ReasonNotAnswers,
+		answers + `"instrument_version":"99"}`:            ReasonUnknownVersion,
+		answers + `"instrument_version":9}`:               ReasonUnknownVersion,
+		answers + `"instrument_version":"99","age":"54"}`: ReasonUnknownVersion,
+	} {
+		got, bad := linesOf(t, "phq9", in)
+		if len(got) != 1 || bad != 0 || !strings.Contains(got[0], `"flags":["item9_positive"],"reason":"`+reason+`","item9":"positive"`) {
+			t.Errorf("%s: %v, %d bad", in, got, bad)
+		}
+	}
+	got, _ := linesOf(t, "ces", `{"answers":[1,0,0,0,0,0,0,2],"age":"54"}`)
+	if len(got) != 1 || !strings.Contains(got[0], `"flags":["ces_p0"]`) {
+		t.Errorf("cauda equina: %v", got)
+	}
+}
+
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
@@ -141,5 +165,61 @@ func TestScoreLinesErrors(t *testing.T) {
 	}
 	if _, err := ScoreLines(strings.NewReader("[1]\n"), brokenWriter{}, d); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("a closed writer: %v", err)
+	}
+}
+
+// What stands beside baseline and follow_up holds for both, unless one has its
+// own.
+func TestPairsInherit(t *testing.T) {
+	d := mustLookup(t, "pgic")
+	for line, want := range map[string][2]string{
+		`{"baseline":[7],"follow_up":[1],"instrument_version":"pgic-b"}`:                                           {"pgic-b", "pgic-b"},
+		`{"baseline":{"answers":[7],"instrument_version":"pgic-a"},"follow_up":[1],"instrument_version":"pgic-b"}`: {"pgic-a", "pgic-b"},
+		`{"baseline":[7],"follow_up":[1]}`:                                                                         {"pgic-a", "pgic-a"},
+	} {
+		r, _ := d.scoreLine([]byte(line))
+		p, ok := r.(PairResult)
+		if !ok || p.Baseline.InstrumentVersion != want[0] || p.FollowUp.InstrumentVersion != want[1] {
+			t.Errorf("%s = %+v, want versions %v", line, r, want)
+		}
+		if differs := p.Change.Reasons["improvement"] == ReasonVersionDiffers; differs != (want[0] != want[1]) {
+			t.Errorf("%s: %v", line, p.Change.Reasons)
+		}
+	}
+}
+
+func TestSuppliedScores(t *testing.T) {
+	for _, c := range []struct {
+		id     ID
+		line   string
+		agrees bool
+	}{
+		{"tsk11", `{"answers":[3,2,3,2,3,2,3,2,3,2,null],"supplied_score":28}`, true},
+		{"tsk11", `{"answers":[3,2,3,2,3,2,3,2,3,2,null],"supplied_score":27.5}`, true},
+		{"tsk11", `{"answers":[3,2,3,2,3,2,3,2,3,2,null],"supplied_score":29}`, false},
+		{"eq5d5l", `{"answers":"21232","supplied_score":0.81}`, true},
+		{"eq5d5l", `{"answers":"21232","supplied_score":1}`, false},
+		{"phq9", `{"answers":[1,1,1,1,1,1,1,1,1],"supplied_score":8}`, false},
+		{"phq9", `{"answers":[null,null,null,1,1,1,1,1,1],"supplied_score":6}`, false},
+		{"promis29", `{"answers":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,0],"supplied_score":50}`, true},
+	} {
+		r, _ := mustLookup(t, c.id).scoreLine([]byte(c.line))
+		if got := !slices.Contains(r.(Result).Flags, FlagSuppliedDiffers); got != c.agrees {
+			t.Errorf("%s %s: agrees %v, want %v", c.id, c.line, got, c.agrees)
+		}
+	}
+}
+
+// A tick list that was never handed in is no score of 0.
+func TestTickListNotHandedIn(t *testing.T) {
+	d := mustLookup(t, "rmdq24")
+	for line, want := range map[string]Status{
+		`{"answers":{},"admin_mode":"ticklist"}`:             Insufficient,
+		`{"answers":[],"admin_mode":"ticklist"}`:             Invalid,
+		`{"answers":{"rmdq24.3":1},"admin_mode":"ticklist"}`: Complete,
+	} {
+		if r, _ := d.scoreLine([]byte(line)); r.(Result).Status != want {
+			t.Errorf("%s = %+v, want %v", line, r, want)
+		}
 	}
 }

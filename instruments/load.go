@@ -46,18 +46,21 @@ func (d *Definition) prepareItems() error {
 		return errors.New("direction is required")
 	case !slices.Contains([]TickRule{HighestTick, LowestTick, MissingTick}, d.SeveralTicks):
 		return errors.New("several_ticks: want highest, lowest or missing")
+	case d.StatusFrom != "" && d.StatusFrom != statusFromAll:
+		return errors.New("status_from: want all_scores, or nothing for the response's own score")
 	case d.Profile < 0 || d.Profile > len(d.Items):
 		return errors.New("profile: more digits than items")
 	}
 	keys, labels := map[string]bool{}, map[string]bool{}
-	for i, it := range d.Items {
+	for i := range d.Items {
+		it := &d.Items[i]
+		if err := it.prepare(); err != nil {
+			return err
+		}
 		if it.Key == "" || keys[it.Key] || it.Label == "" || labels[it.Label] {
 			return fmt.Errorf("item %d: key and label must be there and be its own", i+1)
 		}
 		keys[it.Key], labels[it.Label] = true, true
-		if it.Min > it.Max || it.Min <= -maxCode || it.Max >= maxCode {
-			return fmt.Errorf("item %s: want min ≤ max, both below %d in size", it.Key, maxCode)
-		}
 		if i < d.Profile && (it.Optional || it.Min < 0 || it.Max >= profileMissing) {
 			return fmt.Errorf("item %s: a profile's codes must be single digits below %d", it.Key, profileMissing)
 		}
@@ -66,6 +69,65 @@ func (d *Definition) prepareItems() error {
 			d.Optional++
 		case d.Optional > 0:
 			return fmt.Errorf("item %s: only trailing items may be optional", it.Key)
+		}
+	}
+	return errors.Join(d.prepareLimits(), d.checkAdminModes(), d.prepareSafety())
+}
+
+// prepare computes the codes that an item allows.
+func (it *Item) prepare() error {
+	scale := 1
+	if it.Hundredths {
+		scale = hundredths
+	}
+	low, high := int(it.Min)*scale, int(it.Max)*scale
+	switch {
+	case it.Min > it.Max || low <= -maxCode || high >= maxCode:
+		return fmt.Errorf("item %s: want min ≤ max, and codes below %d in size", it.Key, maxCode)
+	case len(it.Words) > 0 && len(it.Words) != levels(*it):
+		return fmt.Errorf("item %s: %d words for %d codes", it.Key, len(it.Words), levels(*it))
+	}
+	it.low, it.high = int16(low), int16(high)
+	return nil
+}
+
+func (d *Definition) prepareLimits() error {
+	for i := range d.Limits {
+		l := &d.Limits[i]
+		for _, key := range l.Items {
+			at, ok := d.ItemIndex(key)
+			if !ok {
+				return fmt.Errorf("limits: item %s is not in the instrument", key)
+			}
+			if len(l.index) > 0 && d.Items[at].Hundredths != d.Items[l.index[0]].Hundredths {
+				return fmt.Errorf("limits: item %s is in another unit than the others", key)
+			}
+			l.index = append(l.index, at)
+		}
+		if len(l.index) == 0 {
+			return errors.New("limits: no items")
+		}
+		if l.most = l.SumAtMost; d.Items[l.index[0]].Hundredths {
+			l.most *= hundredths
+		}
+	}
+	return nil
+}
+
+func (d *Definition) checkAdminModes() error {
+	seen := map[string]bool{}
+	for _, m := range d.AdminModes {
+		if m.Name == "" || seen[m.Name] {
+			return errors.New("admin_modes: each needs a name of its own")
+		}
+		seen[m.Name] = true
+		if m.BlankIs == nil {
+			continue
+		}
+		for _, it := range d.Items {
+			if !it.allows(*m.BlankIs) {
+				return fmt.Errorf("admin_modes: blank_is of %s is no code of item %s", m.Name, it.Key)
+			}
 		}
 	}
 	return nil
@@ -95,24 +157,53 @@ func (s *Score) prepare(d *Definition) error {
 	switch {
 	case s.Name == "" || s.Label == "":
 		return errors.New("name and label are required")
-	case s.Unit < 1:
-		return errors.New("unit: want a whole number of units to the point, at least 1")
+	case s.Unit < 0:
+		return errors.New("unit: want a whole number of units to the point, or 0 for a score without a unit")
+	case s.Missing.Then != "" && s.Missing.Then != thenPartial:
+		return errors.New("missing: then: want partial, or nothing")
+	case s.RecoveredAtMost != nil && s.CaseFrom != nil:
+		return errors.New("recovered_at_most and case_from: want one of them")
 	case s.Min >= s.Max || math.Abs(s.Min)*float64(s.Unit) > math.MaxInt32 || s.Max*float64(s.Unit) > math.MaxInt32:
 		return errors.New("min and max: want min below max, both within 32 bits of units")
 	case s.Missing.AtMost < 0 || s.need < 1:
 		return errors.New("missing: at_most must leave an item to score")
 	}
-	rule, ok := rules[s.Rule]
-	if !ok {
-		return fmt.Errorf("rule %q is not known", s.Rule)
-	}
-	if s.scorer, err = rule(s, items); err != nil {
-		return fmt.Errorf("rule %s: %w", s.Rule, err)
+	if err := s.build(d, items); err != nil {
+		return err
 	}
 	if err := s.prepareBands(); err != nil {
 		return err
 	}
 	return s.checkResponder()
+}
+
+// build makes the score's rule for these items.
+func (s *Score) build(d *Definition, items []Item) error {
+	build, ok := rules[s.Rule]
+	if !ok {
+		return fmt.Errorf("rule %q is not known", s.Rule)
+	}
+	var err error
+	if s.rule, err = build(s, items); err != nil {
+		return fmt.Errorf("rule %s: %w", s.Rule, err)
+	}
+	switch {
+	case s.Unit == 0 && s.rule.units != nil:
+		return fmt.Errorf("rule %s: a score of it needs a unit", s.Rule)
+	case s.rule.units == nil || s.readsSumsOnly():
+		return nil
+	}
+	for _, m := range d.AdminModes {
+		if m.BlankIs != nil {
+			return fmt.Errorf("rule %s: it reads single answers, which blank_is of %s does not reach", s.Rule, m.Name)
+		}
+	}
+	return nil
+}
+
+// readsSumsOnly says whether the rule works on the sum of the codes alone.
+func (s *Score) readsSumsOnly() bool {
+	return s.Rule == "sum" || s.Rule == "mean_times_items" || s.Rule == "percent_of_maximum"
 }
 
 // place finds the score's items in a definition.
@@ -183,12 +274,12 @@ func (d *Definition) choosePrimary() error {
 			return fmt.Errorf("score %s is there twice", s.Column())
 		}
 		seen[id] = true
-		if s.SameAs == "" && s.Algorithm == d.Algorithm && s.ValueSet == d.DefaultValueSet && d.primary < 0 {
+		if s.SameAs == "" && !s.Superseded && s.ValueSet == d.DefaultValueSet && d.primary < 0 {
 			d.primary = i
 		}
 	}
 	if d.primary < 0 {
-		return errors.New("default_value_set: no score of the current algorithm has it")
+		return errors.New("default_value_set: no score that is not superseded has it")
 	}
 	return nil
 }
@@ -215,8 +306,8 @@ func (s *Score) adopt(d, owner *Definition) error {
 			return fmt.Errorf("score %s: item %s has other codes than %s", name, it.Key, of.Key)
 		}
 	}
-	// The scorer was built for the original's positions: build it again.
-	if s.scorer, err = rules[s.Rule](s, items); err != nil {
+	// The rule was built for the original's positions: build it again.
+	if err := s.build(d, items); err != nil {
 		return fmt.Errorf("score %s: %w", name, err)
 	}
 	return nil

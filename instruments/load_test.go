@@ -51,6 +51,37 @@ func TestBrokenDefinitionsAreRefused(t *testing.T) {
 		{"eq5d3l", "profile: 5", "profile: 6", "profile"},
 		{"eq5d3l", "default_value_set: uk3l_mvh_a1", "default_value_set: uk3l", "default_value_set"},
 		{"eq5d3l", "rule: linear_index", "rule: lookup_table", "unknown field"},
+		{"rmdq24", "blank_is: 0", "blank_is: 2", "no code of item"},
+		{"rmdq24", "name: ticklist", "name: yesno", "name of its own"},
+		{"rmdq24", "unit: 8855", "unit: 24", "does not make the score"},
+		{"startback9", "startback9.9: [0, 0, 0, 1, 1]", "startback9.9: [0, 0, 0, 1]", "4 numbers for 5 codes"},
+		{"startback9", "startback9.9: [0, 0, 0, 1, 1]", "startback9.10: [0, 0, 0, 1, 1]", "no such item"},
+		{"startback9", "then: partial", "then: guess", "want partial"},
+		{"startback9", "nominal: true", "nominal: false", "nominal"},
+		{"startmsk10", "missing: {at_most: 0}", "missing: {at_most: 1}", "every item"},
+		{"phq9", "round: half_up", "round: down", "half_up"},
+		{"phq9", "item: phq9.9, key", "item: phq9.12, key", "safety"},
+		{"phq9", "from: 1}", "from: 4}", "safety"},
+		{"phq9", "rule: item_code", "rule: any_code", "not known"},
+		{"phq9", "case_from: 10", "case_from: 10\n    recovered_at_most: 4", "want one of them"},
+		{"wpai_shp", "part: overall", "part: all", "part"},
+		{"wpai_shp", "parameters: {part: overall}", "parameters: {part: overall}\n    items: [wpai_shp.1, wpai_shp.2, wpai_shp.4, wpai_shp.5, wpai_shp.6, wpai_shp.6]", "counts twice"},
+		{"wpai_shp", "items: [wpai_shp.2, wpai_shp.3, wpai_shp.4]", "items: [wpai_shp.2, wpai_shp.5]", "another unit"},
+		{"wpai_shp", "items: [wpai_shp.2, wpai_shp.3, wpai_shp.4]", "items: [wpai_shp.7]", "not in the instrument"},
+		{"wpai_shp", "status_from: all_scores", "status_from: some", "all_scores"},
+		{"wpai_shp", "max: 168, hundredths: true", "max: 400, hundredths: true", "codes below"},
+		{"ces", "nominal: true", "nominal: false", "nominal"},
+		{"promis29", "values: [225, ", "values: [", "16 numbers"},
+		{"eq5d5l", " 1000 879 848 ", " 1000 8,79 848 ", "whole number"},
+		{"eq5d5l", " 1000 879 848 ", " 1000 848 ", "3124 numbers"},
+		{"work_status", "words: [ft_normal, ", "words: [", "12 words for 13 codes"},
+		{"eq5d5l", "file: DSU_5Lto3L_UK", "file: ../DSU_5Lto3L_UK", "file name"},
+		{"eq5d5l", "rule: profile_number\n    unit: 1\n", "rule: profile_number\n    unit: 10\n", "unit 1"},
+		{"gpe", "algorithm: gpe_11-1", "algorithm: gpe_11-1\nno_totals: true", "unknown field"},
+		{"nrs_back_24h", "algorithm: nrs_back_24h-1", "algorithm: nrs_back-1", ""}, // scored alike
+		{"nrs_back_24h", "version: 24h", "version: 1week", "defined twice"},
+		{"nrs_back_24h", "current: false", "current: true", "2 current versions"},
+		{"pgic_b", "algorithm: pgic_b-1", "algorithm: pgic_a-1", "name this one otherwise"},
 	} {
 		text := strings.Replace(fileOf(t, c.id), c.old, c.new, 1)
 		if text == fileOf(t, c.id) {
@@ -88,12 +119,12 @@ func TestFurtherVersion(t *testing.T) {
 	}
 }
 
-// A further algorithm is a further score of the file: both are readable, the
-// definition's own is the response's score and holds the column.
+// A further algorithm is a further score of the file: both are computed, the one
+// that is not superseded is the response's score and holds the column.
 func TestFurtherAlgorithm(t *testing.T) {
 	text := fileOf(t, "odi")
 	start, end := strings.Index(text, "  - name: odi"), strings.Index(text, "licence:")
-	old := strings.Replace(text[start:end], "name: odi", "name: odi\n    algorithm: odi-1", 1)
+	old := strings.Replace(text[start:end], "name: odi", "name: odi\n    algorithm: odi-1\n    superseded: true", 1)
 	stricter := strings.NewReplacer("at_most: 2", "at_most: 0", "unit: 18", "unit: 1").Replace(text[start:end])
 	text = strings.Replace(text[:start]+old+stricter+text[end:], "algorithm: odi-1", "algorithm: odi-2", 1)
 	r, err := registryOf(t, map[string]string{"odi.yaml": text})
@@ -121,8 +152,8 @@ func TestFurtherAlgorithm(t *testing.T) {
 // A further value set is a further entry of the file: its own column, beside
 // the default, from the same answers.
 func TestFurtherValueSet(t *testing.T) {
-	const devlin = `  - name: eq5d5l
-    value_set: eng5l_devlin2018
+	const another = `  - name: eq5d5l
+    value_set: another
     label: health index
     rule: linear_index
     parameters:
@@ -140,14 +171,14 @@ func TestFurtherValueSet(t *testing.T) {
     responder: none
     responder_reason: mic_not_established
 licence:`
-	d := definitionOf(t, "eq5d5l", strings.Replace(fileOf(t, "eq5d5l"), "licence:", devlin, 1))
+	d := definitionOf(t, "eq5d5l", strings.Replace(fileOf(t, "eq5d5l"), "licence:", another, 1))
 	r := d.Result(&Administration{Codes: []int16{2, 1, 2, 3, 2}})
-	if *r.Score != 0.812 || *r.Indices["uk5l_rowen2026"] != 0.812 || *r.Indices["eng5l_devlin2018"] != 0.73 {
+	if *r.Score != 0.812 || *r.Indices["uk5l_rowen2026"] != 0.812 || *r.Indices["another"] != 0.73 {
 		t.Errorf("21232 = %v %v, want 0.812 and 0.730", *r.Score, r.Indices)
 	}
 	below, least := 0, 0.0
-	everyState(d, 5, func(codes []int16) {
-		x := *d.Result(&Administration{Codes: codes}).Indices["eng5l_devlin2018"]
+	everyState(d, d.Primary().index, false, func(codes []int16) {
+		x := *d.Result(&Administration{Codes: codes}).Indices["another"]
 		least = min(least, x)
 		if x < 0 {
 			below++

@@ -16,6 +16,15 @@ func mustLookup(t testing.TB, id ID) *Definition {
 	return d
 }
 
+func mustJSON(t testing.TB, v any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func codesOf(n int, code int16) []int16 { return slices.Repeat([]int16{code}, n) }
 
 func TestODI(t *testing.T) {
@@ -26,14 +35,14 @@ func TestODI(t *testing.T) {
 		codes []int16
 		want  Scored
 	}{
-		{codesOf(10, 0), Scored{Status: Complete, Units: 0, HasUnits: true, Answered: 10, Items: 10, Band: "minimal"}},
-		{codesOf(10, 5), Scored{Status: Complete, Units: 1800, HasUnits: true, Answered: 10, Items: 10, Band: "extreme"}},
-		{codesOf(10, 1), Scored{Status: Complete, Units: 20 * 18, HasUnits: true, Answered: 10, Items: 10, Band: "minimal"}},
-		{[]int16{2, 1, 1, 1, 1, 1, 1, 1, 1, 1}, Scored{Status: Complete, Units: 22 * 18, HasUnits: true, Answered: 10, Items: 10, Band: "moderate"}},
-		{codesOf(10, 4), Scored{Status: Complete, Units: 80 * 18, HasUnits: true, Answered: 10, Items: 10, Band: "very_severe"}},
-		{[]int16{2, 1, 3, 2, 2, 3, 1, m, 2, 2}, Scored{Status: Prorated, Units: 40 * 18, HasUnits: true, Answered: 9, Items: 10, Band: "moderate"}},
-		{[]int16{2, 2, 2, 2, 2, 2, 2, m, 1, 1}, Scored{Status: Prorated, Units: 640, HasUnits: true, Answered: 9, Items: 10, Band: "moderate"}},
-		{[]int16{2, 2, 2, 2, 2, 2, m, m, 2, 2}, Scored{Status: Prorated, Units: 40 * 18, HasUnits: true, Answered: 8, Items: 10, Band: "moderate"}},
+		{codesOf(10, 0), Scored{Status: Complete, Units: 0, Known: true, Answered: 10, Items: 10, Band: "minimal"}},
+		{codesOf(10, 5), Scored{Status: Complete, Units: 1800, Known: true, Answered: 10, Items: 10, Band: "extreme"}},
+		{codesOf(10, 1), Scored{Status: Complete, Units: 20 * 18, Known: true, Answered: 10, Items: 10, Band: "minimal"}},
+		{[]int16{2, 1, 1, 1, 1, 1, 1, 1, 1, 1}, Scored{Status: Complete, Units: 22 * 18, Known: true, Answered: 10, Items: 10, Band: "moderate"}},
+		{codesOf(10, 4), Scored{Status: Complete, Units: 80 * 18, Known: true, Answered: 10, Items: 10, Band: "very_severe"}},
+		{[]int16{2, 1, 3, 2, 2, 3, 1, m, 2, 2}, Scored{Status: Prorated, Units: 40 * 18, Known: true, Answered: 9, Items: 10, Band: "moderate"}},
+		{[]int16{2, 2, 2, 2, 2, 2, 2, m, 1, 1}, Scored{Status: Prorated, Units: 640, Known: true, Answered: 9, Items: 10, Band: "moderate"}},
+		{[]int16{2, 2, 2, 2, 2, 2, m, m, 2, 2}, Scored{Status: Prorated, Units: 40 * 18, Known: true, Answered: 8, Items: 10, Band: "moderate"}},
 		{[]int16{2, 2, 2, 2, 2, m, m, m, 2, 2}, Scored{Status: Insufficient, Answered: 7, Items: 10}},
 		{codesOf(10, m), Scored{Status: Insufficient, Items: 10}},
 		{codesOf(10, 6), Scored{Status: Invalid, Items: 10}}, // 1–6 coding is refused, never shifted
@@ -120,10 +129,11 @@ func TestSeveralTicks(t *testing.T) {
 			t.Errorf("%s: TickCode(%v) = %d, want %d", c.id, c.ticks, got, c.want)
 		}
 	}
-	// The flag belongs to the scores of the item, not to the whole response.
-	d, out := mustLookup(t, "eq5d5l"), make([]Scored, 2)
+	// The flag is that of the response, whether or not the item counts.
+	d := mustLookup(t, "eq5d5l")
+	out, vas := make([]Scored, len(d.Scores)), scoreAt(t, d, "eqvas")
 	a := Administration{Codes: []int16{1, 1, 1, 1, 1, Missing}, Ticks: [][]int16{5: {70, 80}}}
-	if err := d.Score(&a, out); err != nil || out[0].MultiTick || !out[1].MultiTick || out[1].Status != Insufficient {
+	if err := d.Score(&a, out); err != nil || out[0].Status != Complete || out[vas].Status != Insufficient || !slices.Contains(d.Result(&a).Flags, FlagMultiTick) {
 		t.Errorf("two VAS marks: %+v, %v", out, err)
 	}
 }
@@ -171,32 +181,59 @@ func TestStatusAndDirectionWords(t *testing.T) {
 	}
 }
 
+// benchAnswers are answers of every instrument that give scores, with an item
+// missing where that is allowed and several ticks on the first.
+func benchAnswers(d *Definition) *Administration {
+	a := &Administration{Codes: make([]int16, len(d.Items)), Ticks: [][]int16{{d.Items[0].low, d.Items[0].high}}, Age: 54, Sex: "female"}
+	for i, it := range d.Items {
+		a.Codes[i] = it.low + int16(i+1)%(it.high-it.low+1)
+		if it.Hundredths {
+			a.Codes[i] = it.high / 8
+		}
+	}
+	if m := d.Primary().Missing; m.AtMost > 0 && m.Then == "" {
+		a.Codes[d.Primary().index[1]] = Missing
+	}
+	return a
+}
+
 func TestScoreAllocatesNothing(t *testing.T) {
 	for _, d := range All() {
 		out := make([]Scored, len(d.Scores))
-		a := Administration{Codes: make([]int16, len(d.Items)), Ticks: [][]int16{{1, 2}}}
-		for i, it := range d.Items {
-			a.Codes[i] = it.Max
+		modes := []string{""}
+		for _, m := range d.AdminModes {
+			modes = append(modes, m.Name)
 		}
-		if n := testing.AllocsPerRun(100, func() { _ = d.Score(&a, out) }); n != 0 {
-			t.Errorf("%s: %v allocations a score, want 0", d.ID, n)
+		for _, mode := range modes {
+			a := benchAnswers(d)
+			a.AdminMode = mode
+			if n := testing.AllocsPerRun(100, func() { _ = d.Score(a, out) }); n != 0 {
+				t.Errorf("%s %s: %v allocations a score, want 0", d.ID, d.Version, n)
+			}
+			if !out[d.primary].Known {
+				t.Errorf("%s %s: %+v is no score to measure", d.ID, d.Version, out[d.primary])
+			}
+			// Nor does what is refused.
+			a.Codes[0] = d.Items[0].high + 1
+			if n := testing.AllocsPerRun(100, func() { _ = d.Score(a, out) }); n != 0 || out[d.primary].Status != Invalid {
+				t.Errorf("%s %s: %v allocations to refuse, %v", d.ID, d.Version, n, out[d.primary].Status)
+			}
 		}
 	}
 }
 
+// BenchmarkScore scores one response of each instrument under all of its
+// algorithms and value sets.
 func BenchmarkScore(b *testing.B) {
-	for _, id := range []ID{"odi", "ohs", "eq5d5l"} {
-		d := mustLookup(b, id)
-		out := make([]Scored, len(d.Scores))
-		a := Administration{Codes: make([]int16, len(d.Items))}
-		for i := range a.Codes {
-			a.Codes[i] = 1 + int16(i%3)
+	for _, d := range All() {
+		if !d.Current {
+			continue
 		}
-		a.Codes[len(a.Codes)-3] = Missing
-		b.Run(string(id), func(b *testing.B) {
+		out, a := make([]Scored, len(d.Scores)), benchAnswers(d)
+		b.Run(string(d.ID), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := d.Score(&a, out); err != nil {
+				if err := d.Score(a, out); err != nil {
 					b.Fatal(err)
 				}
 			}

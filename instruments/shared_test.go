@@ -3,6 +3,7 @@
 package instruments
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -33,26 +34,47 @@ func sharedPath(t *testing.T, parts ...string) string {
 	return filepath.Join(append([]string{folder}, parts...)...)
 }
 
-// vectors reads one group of the specification's vectors.
-func vectors[In, Out any](t *testing.T, group string) []struct {
-	Input  In
-	Expect Out
-} {
+// vectorGroups reads the specification's vectors, the cases of each group.
+func vectorGroups(t *testing.T) map[string][]json.RawMessage {
 	t.Helper()
 	text, err := os.ReadFile(sharedPath(t, "spec", "instrument-vectors.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var groups map[string]json.RawMessage
+	var groups map[string][]json.RawMessage
 	if err := json.Unmarshal(text, &groups); err != nil {
 		t.Fatal(err)
 	}
-	var cases []struct {
-		Input  In
-		Expect Out
+	return groups
+}
+
+// vector is one case of a group.
+type vector[In, Out any] struct {
+	Input  In
+	Expect Out
+}
+
+// vectors reads one group of the specification's vectors. Numbers that are read
+// into an any stay as they are written.
+func vectors[In, Out any](t *testing.T, group string) []vector[In, Out] {
+	t.Helper()
+	var cases []vector[In, Out]
+	for _, text := range vectorGroups(t)[group] {
+		var c vector[In, Out]
+		if err := decodeNumbers(text, &c); err != nil {
+			t.Fatalf("group %s: %v", group, err)
+		}
+		cases = append(cases, c)
 	}
-	if err := json.Unmarshal(groups[group], &cases); err != nil || len(cases) == 0 {
-		t.Fatalf("group %s: %d cases, %v", group, len(cases), err)
+	if len(cases) == 0 {
+		t.Fatalf("group %s has no cases", group)
 	}
 	return cases
+}
+
+// decodeNumbers reads JSON, numbers in an any as they are written.
+func decodeNumbers(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return decoder.Decode(into)
 }

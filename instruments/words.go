@@ -99,10 +99,37 @@ const (
 	RuleCodeOutOfRange = "code_out_of_range"
 	RuleCodeNotInteger = "code_not_integer"
 	RuleWrongItemCount = "wrong_item_count"
+	// RuleSumOutOfRange: items that bound each other add up to too much.
+	RuleSumOutOfRange = "sum_out_of_range"
+	// RuleUnknownAdminMode: the instrument is not put in that way.
+	RuleUnknownAdminMode = "unknown_admin_mode"
 )
 
-// FlagMultiTick marks a result in which an item had several boxes ticked.
-const FlagMultiTick = "multi_tick"
+// Flags of a result. Safety flags stand in safety.go.
+const (
+	// FlagMultiTick: an item had several boxes ticked.
+	FlagMultiTick = "multi_tick"
+	// FlagSuppliedDiffers: the sender's own score is another than ours, which
+	// stands.
+	FlagSuppliedDiffers = "supplied_score_differs"
+	// FlagDSUNotLoaded: the mapped indices are absent, as their tables are.
+	FlagDSUNotLoaded = "dsu_not_loaded"
+)
 
-// ReasonTooFewAnswers is the reason of an insufficient score.
-const ReasonTooFewAnswers = "too_few_answers"
+// Reasons why a result's score, or one of its indices, is null.
+const (
+	// ReasonTooFewAnswers: more items are missing than the missing rule allows.
+	ReasonTooFewAnswers = "too_few_answers"
+	// ReasonNoSingleScore: the instrument has several scores and no total.
+	ReasonNoSingleScore = "no_single_score"
+	// ReasonNotApplicable: the score does not apply to the person.
+	ReasonNotApplicable = "not_applicable"
+	// ReasonCategory: the instrument classifies, the class is in band.
+	ReasonCategory = "category"
+	// ReasonNeedsAgeSex: a mapped index needs an adult's age, and a sex that is
+	// male or female.
+	ReasonNeedsAgeSex = "needs_age_sex"
+)
+
+// thenPartial is the missing rule by which an incomplete response is partial.
+const thenPartial = "partial"

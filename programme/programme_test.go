@@ -160,7 +160,7 @@ func TestParseNamesFileAndField(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"programme: back-pain", "programme: Back Pain", "x.yaml: programme: must be"},
 		{"title: Back", "colour: Back", `unknown field "colour"`},
-		{"[odi, nrs_back", "[oddi, nrs_back", "instruments[0]: oddi is not an instrument"},
+		{"- odi\n  - startback9", "- oddi\n  - startback9", "instruments[0]: oddi is not an instrument"},
 		{"name: prior_surgery", "name: odi_12m_at", "covariates[1].name: odi_12m_at is a column"},
 		{"- bmi", "- nrs_leg_6m", "case_mix[9]: nrs_leg_6m is not a number known at baseline"},
 		{"main_follow_up: 12m", "main_follow_up: 24m", "x.yaml: main_follow_up:"},

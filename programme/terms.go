@@ -46,7 +46,7 @@ func (p *Programme) numeric(name string) bool {
 	if v, ok := p.Covariate(name); ok {
 		return v.Kind == Integer
 	}
-	return strings.HasSuffix(name, "_"+Baseline) && p.isScore(name)
+	return strings.HasSuffix(name, "_"+Baseline) && p.isColumn(name, instruments.ScoresOf)
 }
 
 // categorical reports whether the column groups people.
@@ -61,8 +61,13 @@ func (p *Programme) categorical(name string) bool {
 // date or of its prediction: the score and a timepoint.
 func (p *Programme) isScore(name string) bool {
 	name = strings.TrimSuffix(strings.TrimSuffix(name, "_at"), "_predicted")
+	return p.isColumn(name, instruments.ColumnsOf)
+}
+
+// isColumn reports whether the name is one of the scores and a timepoint.
+func (p *Programme) isColumn(name string, scores func(instruments.ID) []*instruments.Score) bool {
 	for _, id := range p.Instruments {
-		for _, s := range instruments.ScoresOf(id) {
+		for _, s := range scores(id) {
 			rest, found := strings.CutPrefix(name, s.Column()+"_")
 			if _, known := p.Timepoint(rest); found && known {
 				return true

@@ -22,6 +22,9 @@ import (
 // Reader is what questions ask of the store.
 type Reader interface {
 	cohort.Reader
+	Scores
+	// Switches counts how often a re-score has changed what is current.
+	Switches() uint64
 	// DataVersion is the number of the last committed batch.
 	DataVersion(ctx context.Context) (uint64, error)
 	// Receipts are those of the answers given at a data version, oldest first.
@@ -81,16 +84,20 @@ func registryVersion() string {
 // is. An error is an *Error, but for one
 // of the context.
 func (d *Desk) Ask(ctx context.Context, q Question) (*Answer, error) {
-	p, err := prepare(q.Name, q.Params)
-	if err != nil {
+	if err := Check(q); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
-		e, err := d.room.enter(ctx, d)
+		switches := d.cfg.Reader.Switches()
+		p, err := prepare(q.Name, q.Params, d.cfg.Reader)
 		if err != nil {
-			return nil, d.failed(ctx, q, err)
+			return nil, err
 		}
-		a, fresh, err := d.answer(ctx, e, p, q)
+		e, a, fresh, err := d.try(ctx, p, q)
+		if d.cfg.Reader.Switches() != switches && ctx.Err() == nil {
+			try-- // its parts may be of two algorithms; a switch is rare
+			continue
+		}
 		if errors.Is(err, context.Canceled) && ctx.Err() == nil && try < attempts {
 			continue // somebody else asked the same first, and has gone away
 		}
@@ -108,6 +115,14 @@ func (d *Desk) Ask(ctx context.Context, q Question) (*Answer, error) {
 			return a, nil
 		}
 	}
+}
+
+// try answers a question once, about the data as they are now.
+func (d *Desk) try(ctx context.Context, p *prepared, q Question) (e *edition, a *Answer, fresh bool, err error) {
+	if e, err = d.room.enter(ctx, d); err == nil {
+		a, fresh, err = d.answer(ctx, e, p, q)
+	}
+	return e, a, fresh, err
 }
 
 // answer computes a question at one version of the data, which is fresh, or
@@ -176,6 +191,9 @@ func (d *Desk) failed(ctx context.Context, q Question, err error) error {
 		return &Error{Kind: Unavailable, Message: disclosure.ErrLedgerFull.Error()}
 	}
 	d.cfg.Log.ErrorContext(ctx, "question failed", "question", q.Name, "error", err)
+	if errors.Is(err, read.ErrSwitched) {
+		return &Error{Kind: Unavailable, Message: read.ErrSwitched.Error(), Err: err}
+	}
 	if unreachable(err) {
 		return &Error{Kind: Unavailable, Message: "the data can not be reached just now: ask again in a moment", Err: err}
 	}

@@ -97,7 +97,8 @@ func (e *edition) recall(ctx context.Context, d *Desk) error {
 			d.cfg.Log.WarnContext(ctx, "a receipt can not be recalled", "receipt", r.ID, "error", err)
 			continue
 		}
-		p, err := prepare(r.Question, params)
+		delete(params, scoredBy)
+		p, err := prepare(r.Question, params, d.cfg.Reader)
 		if err != nil {
 			d.cfg.Log.WarnContext(ctx, "a receipt can not be recalled", "receipt", r.ID, "error", err)
 			continue

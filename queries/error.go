@@ -7,6 +7,7 @@ type Kind string
 const (
 	InvalidArgument  Kind = "invalid_argument"
 	NotFound         Kind = "not_found"
+	Forbidden        Kind = "forbidden"
 	InsufficientData Kind = "insufficient_data"
 	Unavailable      Kind = "unavailable"
 	Internal         Kind = "internal"

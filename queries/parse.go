@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/cohort"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
@@ -25,8 +24,8 @@ func invalid(format string, args ...any) error {
 	return &Error{Kind: InvalidArgument, Message: fmt.Sprintf(format, args...)}
 }
 
-// prepare checks a question and fills in its defaults.
-func prepare(name string, params map[string][]string) (*prepared, error) {
+// prepare checks a question and fills in its defaults, and what is current.
+func prepare(name string, params map[string][]string, scores Scores) (*prepared, error) {
 	spec, ok := Lookup(name)
 	if !ok {
 		var names []string
@@ -35,7 +34,7 @@ func prepare(name string, params map[string][]string) (*prepared, error) {
 		}
 		return nil, &Error{Kind: NotFound, Message: fmt.Sprintf("there is no question %q: ask %s", name, strings.Join(names, ", "))}
 	}
-	r := &reading{spec: spec, given: params, canonical: map[string][]string{}}
+	r := &reading{spec: spec, scores: scores, given: params, canonical: map[string][]string{}}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -57,6 +56,7 @@ func prepare(name string, params map[string][]string) (*prepared, error) {
 // reading takes parameters one by one; the first mistake stays in err.
 type reading struct {
 	spec      Spec
+	scores    Scores
 	given     map[string][]string
 	canonical map[string][]string
 	err       error
@@ -171,47 +171,6 @@ func (r *reading) timepoint(p *programme.Programme) string {
 	return key
 }
 
-func (r *reading) measures(p *programme.Programme, timepoint string) []cohort.Measure {
-	names, given := r.list("instrument")
-	if param, _ := r.spec.Param("instrument"); param.Kind != ListParam && len(names) > 1 {
-		r.fail("%s: instrument takes one value", r.spec.Name)
-	}
-	if !given {
-		for _, id := range p.Instruments {
-			names = append(names, string(id))
-		}
-		if param, _ := r.spec.Param("instrument"); param.Kind != ListParam {
-			names = names[:1]
-		}
-	}
-	r.canonical["instrument"] = names
-	var list []cohort.Measure
-	for _, name := range names {
-		s, ok := scoreOf(p, name)
-		if !ok {
-			r.fail("%s has no instrument %q: it has %s", p.ID, name, join(p.Instruments))
-			return nil
-		}
-		list = append(list, cohort.Measure{Name: name, Score: s, Timepoint: timepoint})
-	}
-	return list
-}
-
-// scoreOf finds the score that an instrument's name, or a score's own, means.
-func scoreOf(p *programme.Programme, name string) (*instruments.Score, bool) {
-	if s, ok := instruments.ScoreByColumn(name); ok && slices.Contains(p.Instruments, s.Instrument) {
-		return s, true
-	}
-	if !slices.Contains(p.Instruments, instruments.ID(name)) {
-		return nil, false
-	}
-	d, err := instruments.Lookup(instruments.ID(name), "")
-	if err != nil {
-		return nil, false
-	}
-	return d.Primary(), true
-}
-
 // year reads 2025 or 2025/26.
 func (r *reading) year() int {
 	text := r.one("year", "all")
@@ -284,6 +243,6 @@ func sortedKeys[V any](m map[string]V) []string {
 // Check says whether a question can be asked: its name is known and its
 // parameters are in order. No data are read.
 func Check(q Question) error {
-	_, err := prepare(q.Name, q.Params)
+	_, err := prepare(q.Name, q.Params, defined{})
 	return err
 }

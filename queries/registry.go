@@ -147,7 +147,7 @@ func programmeIDs() (ids []string) {
 	return ids
 }
 
-// scoreNames are the instruments of all programmes and their scores' columns.
+// scoreNames are the measured instruments of all programmes and their scores' columns.
 func scoreNames() (names []string) {
 	add := func(name string) {
 		if !slices.Contains(names, name) {
@@ -156,8 +156,10 @@ func scoreNames() (names []string) {
 	}
 	for _, p := range programme.All() {
 		for _, id := range p.Instruments {
-			add(string(id))
-			for _, s := range instruments.ScoresOf(id) {
+			for i, s := range instruments.ScoresOf(id) {
+				if i == 0 {
+					add(string(id))
+				}
 				add(s.Column())
 			}
 		}

@@ -16,4 +16,6 @@ echo "== scoring"
 go test -run '^$' -bench . -benchmem ./instruments
 echo "== moments of 15 columns over 10 million episodes, none and 1 % of them replaced (promise: at most 1.3)"
 go test -run '^$' -bench '^BenchmarkReplaced' -benchtime 1x -timeout 60m ./internal/bench/...
+echo "== a re-score of a million stored responses, to the switch (promise: at most 20 s)"
+go test -run '^$' -bench '^BenchmarkRescoreMillion' -benchtime 1x -timeout 30m ./internal/bench/rescore
 if [ ${#tags[@]} -eq 0 ]; then exit 1; fi

@@ -183,7 +183,7 @@ func (h *healthIndex) of(levels [5]int) float64 {
 		return math.NaN()
 	}
 	for i, s := range h.definition.Scores {
-		if s == h.definition.Primary() && h.scored[i].HasUnits {
+		if s == h.definition.Primary() && h.scored[i].Known {
 			return s.Points(h.scored[i].Units)
 		}
 	}

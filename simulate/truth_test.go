@@ -55,7 +55,7 @@ func subjects(t *testing.T, g *Generator) []subject {
 				t.Fatal(err)
 			}
 			day := int(record.DateOf(r.AnsweredAt)-anchor) - tp.Target
-			if !scored[0].HasUnits || day < -tp.Before || day > tp.After || max(day, -day) >= best {
+			if !scored[0].Known || day < -tp.Before || day > tp.After || max(day, -day) >= best {
 				continue
 			}
 			best, value = max(day, -day), odi.Scores[0].Points(scored[0].Units)

@@ -12,6 +12,15 @@ import (
 	"github.com/lumbar-health/lumbar/record"
 )
 
+// ownScore is the score that stands for an instrument.
+func ownScore(id instruments.ID) *instruments.Score {
+	d, err := instruments.Lookup(id, "")
+	if err != nil {
+		panic(err)
+	}
+	return d.Primary()
+}
+
 // said is what one version of a response says: the scores of some instruments,
 // all of the same units, or a withdrawal that names them.
 type said struct {
@@ -29,7 +38,7 @@ func sayings(programme string, versions ...said) (episode facts, responses []fac
 	for i, v := range versions {
 		var f facts
 		for _, instrument := range v.instruments {
-			kind := instruments.ScoresOf(instrument)[0]
+			kind := ownScore(instrument)
 			s := record.Score{
 				PatientID: id, ResponseID: 1, Version: uint64(i + 1), Status: record.ScoreComplete, Name: kind.Name, Algorithm: kind.Algorithm, ValueSet: kind.ValueSet,
 				Programme: programme, EpisodeID: 1, Timepoint: "baseline", AnsweredOn: record.NewDate(2024, 5, 2), AnsweredAt: received, ReceivedAt: received,

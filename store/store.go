@@ -28,6 +28,9 @@ type Config struct {
 	Log                                      *slog.Logger
 	Registerer                               prometheus.Registerer // nil: no metrics
 	Clock                                    func() time.Time      // nil: the machine's
+	// Rescoring opens data whose current algorithm the program does not have: a
+	// re-score is about to follow.
+	Rescoring bool
 }
 
 // Store is an open database.
@@ -48,12 +51,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	catalogue, err := schema.NewCatalogue(cfg.Programmes)
-	if err != nil {
+	// A mistake in the programmes is told before anything is touched.
+	if _, err := schema.NewCatalogue(cfg.Programmes); err != nil {
 		return nil, err
 	}
 	s := &Store{}
-	if err := s.open(ctx, cfg, catalogue); err != nil {
+	if err := s.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -61,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 const connections = 8
 
-func (s *Store) open(ctx context.Context, cfg Config, catalogue *schema.Catalogue) error {
+func (s *Store) open(ctx context.Context, cfg Config) error {
 	var err error
 	if s.conn, err = clickhouse.Open(options(cfg)); err != nil {
 		return fmt.Errorf("store: connect to %s: %w", cfg.Addr, err)
@@ -69,30 +72,31 @@ func (s *Store) open(ctx context.Context, cfg Config, catalogue *schema.Catalogu
 	if err := s.Ping(ctx); err != nil {
 		return err
 	}
-	if err := s.openWriter(ctx, cfg, catalogue); err != nil {
-		return err
-	}
-	s.reader, err = read.New(s.conn, catalogue, cfg.Registerer)
-	return err
-}
-
-func (s *Store) openWriter(ctx context.Context, cfg Config, catalogue *schema.Catalogue) error {
-	ran, err := schema.Migrate(ctx, s.conn, cfg.Clock())
+	catalogue, err := s.register(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if len(ran) > 0 {
-		cfg.Log.Info("migrated the database", "migrations", len(ran))
-	}
-	if err := catalogue.Register(ctx, s.conn, cfg.Clock(), cfg.Log); err != nil {
+	if s.reader, err = read.New(s.conn, catalogue, cfg.Registerer); err != nil {
 		return err
 	}
 	s.sessions = clickhouse.OpenDB(options(cfg))
 	s.writer, err = write.New(ctx, write.Config{
 		Conn: s.conn, Sessions: s.sessions, HTTPAddr: cfg.HTTPAddr, Database: cfg.Database, User: cfg.User, Password: cfg.Password,
-		TLS: cfg.TLS, Catalogue: catalogue, Log: cfg.Log, Clock: cfg.Clock,
+		TLS: cfg.TLS, Catalogue: catalogue, Readers: s.reader, Log: cfg.Log, Clock: cfg.Clock,
 	})
 	return err
+}
+
+// register migrates, and returns the catalogue of what is current.
+func (s *Store) register(ctx context.Context, cfg Config) (*schema.Catalogue, error) {
+	ran, err := schema.Migrate(ctx, s.conn, cfg.Clock())
+	if err != nil {
+		return nil, err
+	}
+	if len(ran) > 0 {
+		cfg.Log.Info("migrated the database", "migrations", len(ran))
+	}
+	return schema.Register(ctx, s.conn, cfg.Programmes, schema.Opening{Now: cfg.Clock(), Log: cfg.Log, Rescoring: cfg.Rescoring})
 }
 
 func options(cfg Config) *clickhouse.Options {

@@ -9,6 +9,7 @@ import (
 	"github.com/lumbar-health/lumbar/ingest"
 	ihttp "github.com/lumbar-health/lumbar/ingest/http"
 	"github.com/lumbar-health/lumbar/queries"
+	"github.com/lumbar-health/lumbar/store"
 	"github.com/lumbar-health/lumbar/store/engine"
 )
 
@@ -45,8 +46,9 @@ type place struct {
 	attached *engine.Attachment // nil when owned
 }
 
-// openPlace takes the configured data directory, or attaches to its owner.
-func openPlace(ctx context.Context, cmd *cobra.Command) (*place, error) {
+// openPlace takes the configured data directory, or attaches to its owner. A
+// directory that is taken is opened with the options.
+func openPlace(ctx context.Context, cmd *cobra.Command, options ...func(*store.Config)) (*place, error) {
 	k, err := loadConfig(cmd)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func openPlace(ctx context.Context, cmd *cobra.Command) (*place, error) {
 	if attached != nil {
 		return &place{attached: attached}, nil
 	}
-	h, err := openHouse(ctx, k, owner, log)
+	h, err := openHouse(ctx, k, owner, log, options...)
 	return &place{house: h}, err
 }
 

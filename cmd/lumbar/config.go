@@ -21,40 +21,29 @@ import (
 // settings are all keys of lumbar.yaml with their defaults; the environment
 // names them LUMBAR_ and the key in capitals, dots as underscores.
 var settings = map[string]any{
-	"data":                 "",
-	"http.addr":            "127.0.0.1:8080",
-	"clickhouse.addr":      "",
-	"clickhouse.http_addr": "",
-	"clickhouse.user":      "default",
-	"clickhouse.password":  "",
-	"clickhouse.database":  "lumbar",
-	"clickhouse.tls":       false,
-	"cache":                "",
-	"offline":              false,
-	"pseudonym.key_file":   "",
-	"log.level":            "info",
-	"log.format":           "text",
+	"data":                        "",
+	"http.addr":                   "127.0.0.1:8080",
+	"clickhouse.addr":             "",
+	"clickhouse.http_addr":        "",
+	"clickhouse.user":             "default",
+	"clickhouse.password":         "",
+	"clickhouse.database":         "lumbar",
+	"clickhouse.tls":              false,
+	"cache":                       "",
+	"offline":                     false,
+	"pseudonym.key_file":          "",
+	"instruments.definitions_dir": "",
+	"instruments.dsu_dir":         "",
+	"instruments.wording_dir":     "",
+	"log.level":                   "info",
+	"log.format":                  "text",
 }
 
 // loadConfig reads flags over environment over file over defaults.
 func loadConfig(cmd *cobra.Command) (*koanf.Koanf, error) {
-	k := koanf.New(".")
-	for key, value := range settings {
-		if err := k.Set(key, value); err != nil {
-			return nil, err
-		}
-	}
-	if err := loadFile(cmd, k); err != nil {
-		return nil, err
-	}
-	names := map[string]string{}
-	for key := range settings {
-		names["LUMBAR_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
-	}
-	known := env.Provider(".", env.Opt{Prefix: "LUMBAR_", TransformFunc: func(name, value string) (string, any) {
-		return names[name], value // "" is left out
-	}})
-	if err := k.Load(known, nil); err != nil {
+	path, _ := cmd.Flags().GetString("config")
+	k, err := readConfig(path)
+	if err != nil {
 		return nil, err
 	}
 	for flag, key := range map[string]string{"data": "data", "addr": "http.addr"} {
@@ -67,8 +56,29 @@ func loadConfig(cmd *cobra.Command) (*koanf.Koanf, error) {
 	return k, nil
 }
 
-func loadFile(cmd *cobra.Command, k *koanf.Koanf) error {
-	path, _ := cmd.Flags().GetString("config")
+// readConfig reads environment over file over defaults. An empty path is
+// lumbar.yaml, where it exists.
+func readConfig(path string) (*koanf.Koanf, error) {
+	k := koanf.New(".")
+	for key, value := range settings {
+		if err := k.Set(key, value); err != nil {
+			return nil, err
+		}
+	}
+	if err := loadFile(path, k); err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for key := range settings {
+		names["LUMBAR_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
+	}
+	known := env.Provider(".", env.Opt{Prefix: "LUMBAR_", TransformFunc: func(name, value string) (string, any) {
+		return names[name], value // "" is left out
+	}})
+	return k, k.Load(known, nil)
+}
+
+func loadFile(path string, k *koanf.Koanf) error {
 	required := path != ""
 	if !required {
 		path = "lumbar.yaml"

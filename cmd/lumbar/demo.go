@@ -60,6 +60,10 @@ func runDemo(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	wordings, err := openWordings(k, log)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(k.String("http.addr"))
 	if err != nil {
 		return err
@@ -79,6 +83,7 @@ func runDemo(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	h.wordings = wordings
 	defer func() { err = errors.Join(err, h.Close()) }()
 	if err := h.fill(cmd.Context(), world, cmd.ErrOrStderr()); err != nil {
 		return err

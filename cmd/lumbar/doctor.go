@@ -21,9 +21,15 @@ type diagnosis struct {
 	DataVersion uint64 `json:"data_version"`
 	// Differences counts cells; null where no check was asked for.
 	Differences *int `json:"differences"`
+	// Wordings are the wording packs that are loaded.
+	Wordings []packReport `json:"wordings"`
 }
 
 func runDoctor(cmd *cobra.Command, _ []string) (err error) {
+	var d diagnosis
+	if d.Wordings, err = reportWordings(cmd); err != nil {
+		return err
+	}
 	place, err := openPlace(cmd.Context(), cmd)
 	if err != nil {
 		return err
@@ -32,7 +38,6 @@ func runDoctor(cmd *cobra.Command, _ []string) (err error) {
 	if place.attached != nil {
 		return errors.New("doctor works alone on a data directory: stop the process that owns it first")
 	}
-	var d diagnosis
 	if d.DataVersion, err = place.house.store.Reader().DataVersion(cmd.Context()); err != nil {
 		return err
 	}
@@ -53,6 +58,9 @@ func runDoctor(cmd *cobra.Command, _ []string) (err error) {
 	}
 	if asJSON(cmd) {
 		return errors.Join(writeJSON(cmd.OutOrStdout(), d), found)
+	}
+	for _, p := range d.Wordings {
+		fmt.Fprintln(cmd.OutOrStdout(), p)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "data version %d\n", d.DataVersion)
 	if d.Differences != nil {

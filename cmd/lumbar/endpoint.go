@@ -27,8 +27,9 @@ import (
 // Routes of the endpoint through which commands reach the owner of a data
 // directory (ADR 13).
 const (
-	askPath   = "/internal/ask"
-	studyPath = "/internal/study"
+	askPath     = "/internal/ask"
+	studyPath   = "/internal/study"
+	rescorePath = "/internal/rescore"
 )
 
 // endpoint is the owner's door for attached commands: loopback only, behind a
@@ -53,6 +54,7 @@ func openEndpoint(h *house) (*endpoint, error) {
 	ihttp.NewOwner(h.pipeline, e.token, spool, h.log).Register(r)
 	r.Handle(askPath, e.guard(serveAsk(h))).Methods(http.MethodPost)
 	r.Handle(studyPath, e.guard(serveStudy(h))).Methods(http.MethodPost)
+	r.Handle(rescorePath, e.guard(serveRescore(h))).Methods(http.MethodPost)
 	e.server = &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -13,8 +13,8 @@ import (
 	"github.com/lumbar-health/lumbar/dashboards/console"
 	"github.com/lumbar-health/lumbar/dashboards/grafana"
 	ihttp "github.com/lumbar-health/lumbar/ingest/http"
-	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
+	"github.com/lumbar-health/lumbar/queries"
 	"github.com/lumbar-health/lumbar/queries/api"
 	"github.com/lumbar-health/lumbar/queries/catalogue"
 	"github.com/lumbar-health/lumbar/web"
@@ -42,7 +42,7 @@ func (h *house) faces(who web.Authenticator, advice string) (*faces, error) {
 	}
 	f := &faces{page: page, records: ihttp.NewRecords(h.pipeline, h.log)}
 	routes := slices.Concat(
-		api.New(h.desk, catalogue.New(h.programmes), h.log).Routes(), f.records.Routes(), page.Routes(),
+		api.New(h.desk, catalogue.New(h.programmes, h.wordings, time.Now), h.log).Routes(), f.records.Routes(), page.Routes(),
 		grafana.Routes(h.desk, programmes, h.log), h.operations(),
 	)
 	routes = append(routes, web.Route{
@@ -100,15 +100,11 @@ func describe(all []*programme.Programme) []dashboards.Programme {
 	var out []dashboards.Programme
 	for _, p := range all {
 		f := dashboards.Programme{ID: p.ID, Title: p.Title, Default: p.Default, MainFollowUp: p.MainFollowUp, Dimensions: p.Dimensions, AskedOf: map[string][]string{}}
-		for _, id := range p.Instruments {
-			label := string(id)
-			if d, err := instruments.Lookup(id, ""); err == nil {
-				label = d.Title
-			}
-			f.Instruments = append(f.Instruments, dashboards.Choice{Key: string(id), Label: label})
+		for _, m := range queries.Measurable(p) {
+			f.Instruments = append(f.Instruments, dashboards.Choice{Key: m.Key, Label: m.Label})
 			for _, n := range p.Procedures {
-				if p.Asks(id, n.Key) {
-					f.AskedOf[string(id)] = append(f.AskedOf[string(id)], n.Key)
+				if p.Asks(m.Instrument, n.Key) {
+					f.AskedOf[m.Key] = append(f.AskedOf[m.Key], n.Key)
 				}
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/instruments/wording"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries"
 	"github.com/lumbar-health/lumbar/record"
@@ -32,6 +33,7 @@ type house struct {
 	registry   *prometheus.Registry
 	programmes []*programme.Programme
 	key        []byte // of the pseudonyms; nil where none is configured
+	wordings   *wording.Library
 	owner      *engine.Owner
 	engine     *engine.Engine
 	store      *store.Store
@@ -56,7 +58,7 @@ func takeHouse(ctx context.Context, k *koanf.Koanf, command string, log *slog.Lo
 
 // openHouse starts the engine, migrates and opens the endpoint for attached
 // commands. On an error the owner has been released.
-func openHouse(ctx context.Context, k *koanf.Koanf, owner *engine.Owner, log *slog.Logger) (h *house, err error) {
+func openHouse(ctx context.Context, k *koanf.Koanf, owner *engine.Owner, log *slog.Logger, options ...func(*store.Config)) (h *house, err error) {
 	h = &house{owner: owner, dir: owner.Dir(), log: log, registry: prometheus.NewRegistry(), programmes: programme.All()}
 	defer func() {
 		if err != nil {
@@ -72,7 +74,7 @@ func openHouse(ctx context.Context, k *koanf.Koanf, owner *engine.Owner, log *sl
 	if h.engine, err = engine.Start(ctx, engineConfig(k, owner.EngineDir(), log)); err != nil {
 		return h, err
 	}
-	if err := h.openStore(ctx); err != nil {
+	if err := h.openStore(ctx, options); err != nil {
 		return h, err
 	}
 	h.endpoint, err = openEndpoint(h)
@@ -93,13 +95,16 @@ func engineConfig(k *koanf.Koanf, dir string, log *slog.Logger) engine.Config {
 	return c
 }
 
-func (h *house) openStore(ctx context.Context) (err error) {
+func (h *house) openStore(ctx context.Context, options []func(*store.Config)) (err error) {
 	e := h.engine
-	h.store, err = store.Open(ctx, store.Config{
+	cfg := store.Config{
 		Addr: e.Addr(), HTTPAddr: e.HTTPAddr(), Database: e.Database(), User: e.User(), Password: e.Password(), TLS: e.TLS(),
 		Programmes: h.programmes, Log: h.log, Registerer: h.registry,
-	})
-	if err != nil {
+	}
+	for _, set := range options {
+		set(&cfg)
+	}
+	if h.store, err = store.Open(ctx, cfg); err != nil {
 		return err
 	}
 	h.pipeline = ingest.New(storeWriter{h.store.Writer()}, ingest.Options{
@@ -184,6 +189,10 @@ func (s storeWriter) Existing(ctx context.Context, keys []ingest.Key) ([]bool, e
 
 func (s storeWriter) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error) {
 	return s.w.Holders(ctx, responses)
+}
+
+func (s storeWriter) Quarantine(ctx context.Context, rows []record.Refused) error {
+	return s.w.Quarantine(ctx, rows)
 }
 
 func (s storeWriter) Write(ctx context.Context, b ingest.Batch) error {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/arrowfile"
+	"github.com/lumbar-health/lumbar/ingest/csvfile"
 	"github.com/lumbar-health/lumbar/ingest/nhsproms"
 	"github.com/lumbar-health/lumbar/ingest/wire"
 )
@@ -38,6 +39,7 @@ type importResult struct {
 func newImportCommand(open func(cmd *cobra.Command) (importTarget, func() error, error)) *cobra.Command {
 	var o ingest.ImportOptions
 	var strict bool
+	var mapping string
 	cmd := &cobra.Command{
 		Use:   "import PATH…",
 		Short: "Import files, or every file of a folder but truth.json",
@@ -50,11 +52,15 @@ rejected (--strict: 1).`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&o.Format, "format", "", "format of the files (default: found from their content)")
+	cmd.Flags().StringVar(&mapping, "mapping", "", "file that says what the columns of CSV files mean (docs/csv.md)")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "read, check and score, but store nothing")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 where a record was rejected")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if err := ingest.CheckFormat(importFormats(), o.Format); err != nil {
 			return usageError{err}
+		}
+		if o.Mapping, err = readMapping(mapping); err != nil {
+			return err
 		}
 		paths, err := importPaths(args)
 		if err != nil {
@@ -80,9 +86,29 @@ rejected (--strict: 1).`,
 	return cmd
 }
 
+// readMapping reads and checks a mapping file, where there is one.
+func readMapping(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s can not be opened: check the path and its permissions", path)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, ingest.MaxMapping+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s can not be read: %w", path, err)
+	}
+	if err := csvfile.Check(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return text, nil
+}
+
 // importFormats are the formats of files.
 func importFormats() []ingest.Format {
-	return []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format()}
+	return []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format(), csvfile.Format()}
 }
 
 // importPaths are the files to read, folders resolved, in order.

@@ -41,7 +41,15 @@ func (e silentError) Error() string { return e.err.Error() }
 
 // run is the program but for its process: 0 ok, 1 failed, 2 usage.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	// Before the commands are made: their flags and lists name instruments.
+	configured := useInstruments(configFlag(args))
 	root := newRootCommand()
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Name() == "version" {
+			return nil
+		}
+		return configured
+	}
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -80,7 +88,7 @@ func newRootCommand() *cobra.Command {
 	root.PersistentFlags().String("data", "", "data directory (LUMBAR_DATA)")
 	root.AddCommand(
 		newServeCommand(), newDemoCommand(), newImportCommand(openTarget), newAskCommand(openDesk), newStudyCommand(),
-		newScoreCommand(), newStatCommand(), newConformCommand(), newSimulateCommand(),
+		newScoreCommand(), newRescoreCommand(), newStatCommand(), newConformCommand(), newSimulateCommand(),
 		newEngineCommand(), newDoctorCommand(), newVersionCommand(),
 	)
 	for _, c := range root.Commands() {

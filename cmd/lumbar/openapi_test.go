@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gorilla/mux"
 
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/instruments/wording"
 	"github.com/lumbar-health/lumbar/simulate"
 	"github.com/lumbar-health/lumbar/web"
 )
@@ -23,6 +26,12 @@ import (
 func TestOpenAPIIsTrue(t *testing.T) {
 	h := openTestHouse(t)
 	if err := h.fill(t.Context(), simulate.Options{Patients: 400, Seed: 3}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	packs := t.TempDir()
+	save(t, filepath.Join(packs, "odi.yaml"), []byte(artificialPack(t, "odi", "2030-06-30")))
+	var err error
+	if h.wordings, err = wording.Open(packs); err != nil {
 		t.Fatal(err)
 	}
 	f, err := h.faces(func(*http.Request) (web.Identity, bool) { return web.Identity{Name: "test"}, true }, "")
@@ -71,6 +80,10 @@ func TestOpenAPIIsTrue(t *testing.T) {
 	for _, path := range []string{"/v1/outcomes?by=provider,year", "/v1/funnel", "/v1/instruments", "/v1/instruments/odi", "/v1/programmes", "/v1/interventions"} {
 		checkAnswer(t, described, server.URL, http.MethodGet, path, "")
 	}
+	for _, d := range instruments.All() {
+		checkAnswer(t, described, server.URL, http.MethodGet, "/v1/instruments/"+string(d.ID)+"?version="+d.Version, "")
+	}
+	checkAnswer(t, described, server.URL, http.MethodGet, "/v1/instruments/odi?language=en-GB", "")
 	checkAnswer(t, described, server.URL, http.MethodPost, "/v1/cohorts/compare", `{"by":["region"],"method":"welch"}`)
 	receipt := get(t, server.URL+"/v1/outcomes?by=provider,year").Receipt
 	checkAnswer(t, described, server.URL, http.MethodGet, "/v1/receipts/"+receipt, "")

@@ -39,6 +39,10 @@ func runServe(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	wordings, err := openWordings(k, log)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(k.String("http.addr"))
 	if err != nil {
 		return err
@@ -48,6 +52,7 @@ func runServe(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	h.wordings = wordings
 	defer func() { err = errors.Join(err, h.Close()) }()
 	address := "http://" + listener.Addr().String()
 	if dir, _ := cmd.Flags().GetString("provision"); dir != "" {

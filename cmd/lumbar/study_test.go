@@ -109,7 +109,7 @@ func nearest(t *testing.T, p *programme.Programme, e simulate.Episode, key strin
 			t.Fatal(err)
 		}
 		day := int(record.DateOf(r.AnsweredAt)-anchor) - tp.Target
-		if !scored[0].HasUnits || day < -tp.Before || day > tp.After || max(day, -day) >= best {
+		if !scored[0].Known || day < -tp.Before || day > tp.After || max(day, -day) >= best {
 			continue
 		}
 		best, text = max(day, -day), strconv.FormatFloat(odi.Scores[0].Points(scored[0].Units), 'g', -1, 64)

@@ -10,7 +10,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/lumbar-health/lumbar/ingest/wire"
-	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/record"
 )
 
@@ -158,65 +157,6 @@ func times(col arrow.Array) cell {
 		}
 	}
 	return nil
-}
-
-// lists returns a reader of lists of codes, nil for other types.
-func lists(col arrow.Array) cell {
-	l, ok := col.(array.ListLike)
-	if !ok {
-		return nil
-	}
-	values := l.ListValues()
-	read := code(values)
-	if read == nil {
-		return nil
-	}
-	return func(i int, v *wire.Value) {
-		from, to := l.ValueOffsets(i)
-		v.Kind = wire.Codes
-		for j := from; j < to && len(v.List) < maxItems+1; j++ {
-			v.List = append(v.List, read(int(j)))
-		}
-	}
-}
-
-// maxItems is more than any questionnaire has; a longer list is refused for
-// its length.
-const maxItems = 200
-
-// code returns a reader of item codes: a missing one is instruments.Missing,
-// and what is no whole number is instruments.Unreadable.
-func code(col arrow.Array) func(i int) int16 {
-	var number func(i int) (int64, bool)
-	switch c := col.(type) {
-	case *array.Null:
-		return func(int) int16 { return instruments.Missing }
-	case *array.Float64:
-		number = func(i int) (int64, bool) { return int64(c.Value(i)), c.Value(i) == math.Trunc(c.Value(i)) }
-	case *array.Float32:
-		number = func(i int) (int64, bool) {
-			x := float64(c.Value(i))
-			return int64(x), x == math.Trunc(x)
-		}
-	default:
-		number = integers(col)
-	}
-	if number == nil {
-		return nil
-	}
-	return func(i int) int16 {
-		if col.IsNull(i) {
-			return instruments.Missing
-		}
-		n, whole := number(i)
-		switch {
-		case !whole:
-			return instruments.Unreadable
-		case n < -32000 || n > 32000:
-			return 32000 // no item allows it
-		}
-		return int16(n)
-	}
 }
 
 // item returns the number of an item's column, item_1 …; 0 for other names.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/wire"
-	"github.com/lumbar-health/lumbar/instruments"
 )
 
 // Name is the name of the format.
@@ -32,7 +31,7 @@ type Decoder struct {
 	converter *wire.Converter
 	batch     arrow.Record
 	fields    []bound // of the columns
-	items     []func(i int) int16
+	items     []answers
 	itemCols  []int // position of item_1 …, −1 = none
 	at        int   // row of the batch
 	line      int
@@ -109,7 +108,7 @@ func (d *Decoder) bind(s ingest.Setting) error {
 	if seen["answers"] && len(d.itemCols) > 0 {
 		return d.refuse("has both answers and item columns")
 	}
-	d.items = make([]func(int) int16, len(d.itemCols))
+	d.items = make([]answers, len(d.itemCols))
 	return nil
 }
 
@@ -137,9 +136,12 @@ func (d *Decoder) Next(rec *ingest.Record) (err error) {
 	for j := range d.fields {
 		d.set(&d.fields[j], i, rec)
 	}
-	d.readItems(i)
+	d.readItems(&d.row, i)
 	if rec.ID = d.row.Value; len(rec.Reasons) == 0 {
 		d.converter.Convert(&d.row, rec)
+	}
+	if len(rec.Reasons) > 0 {
+		d.flag(i, rec)
 	}
 	return nil
 }
@@ -168,11 +170,12 @@ func (d *Decoder) nextBatch() error {
 		}
 	}
 	for n, col := range d.itemCols {
-		d.items[n] = func(int) int16 { return instruments.Missing }
+		d.items[n] = noAnswers
 		if col < 0 {
 			continue
 		}
-		if d.items[n] = code(d.batch.Column(col)); d.items[n] == nil {
+		var ok bool
+		if d.items[n], ok = answersOf(d.batch.Column(col)); !ok {
 			return d.refuse(typeError(fmt.Sprint("item_", n+1), d.batch.Column(col).DataType()))
 		}
 	}
@@ -209,18 +212,6 @@ func (d *Decoder) set(b *bound, i int, rec *ingest.Record) {
 		if rule := b.field.Set(&d.row, &d.value); rule != "" {
 			rec.Reject(strings.ReplaceAll(b.field.Path, ".", "_"), rule)
 		}
-	}
-}
-
-// readItems reads the item columns of a response. Those that no row of the
-// table's narrower questionnaires has are null.
-func (d *Decoder) readItems(i int) {
-	if len(d.items) == 0 || d.row.Kind != wire.KindResponse {
-		return
-	}
-	d.row.HasCodes = true
-	for _, read := range d.items {
-		d.row.Codes = append(d.row.Codes, read(i))
 	}
 }
 

@@ -104,7 +104,7 @@ func (c *checker) field(t table, n int64) int64 {
 	}
 	size := int64(binary.LittleEndian.Uint16(c.b[fields:]))
 	place := fields + 4 + 2*n
-	if place+2 > fields+size {
+	if place >= fields+size { // as the library has it, of an odd size too
 		return 0
 	}
 	if place+2 > int64(len(c.b)) {

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/lumbar-health/lumbar/ingest"
 )
@@ -35,11 +37,15 @@ func (c *Client) Import(ctx context.Context, path string, o ingest.ImportOptions
 	if o.Format != "" {
 		q.Set("format", o.Format)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+ImportPath+"?"+q.Encode(), f)
+	if len(o.Mapping) > 0 {
+		q.Set("mapping_bytes", strconv.Itoa(len(o.Mapping)))
+	}
+	body := io.MultiReader(bytes.NewReader(o.Mapping), f)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+ImportPath+"?"+q.Encode(), body)
 	if err != nil {
 		return ingest.Report{}, err
 	}
-	req.ContentLength = src.Size
+	req.ContentLength = int64(len(o.Mapping)) + src.Size
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Content-Type", "application/octet-stream")
 	client := c.HTTP

@@ -3,10 +3,13 @@ package http
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +59,11 @@ func (o *Owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		web.WriteProblem(w, r, http.StatusUnauthorized, "this route is for commands on the same data directory")
 		return
 	}
+	mapping, err := readMapping(r)
+	if err != nil {
+		web.WriteProblem(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
 	src, done, err := o.spoolBody(r)
 	if err != nil {
 		o.log.Error("import: the file could not be kept", "error", err)
@@ -69,7 +77,8 @@ func (o *Owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
 	var last time.Time
-	report, err := o.pipeline.Import(r.Context(), src, ingest.ImportOptions{Format: q.Get("format"), DryRun: q.Get("dry_run") == "true"}, func(p ingest.Progress) {
+	options := ingest.ImportOptions{Format: q.Get("format"), DryRun: q.Get("dry_run") == "true", Mapping: mapping}
+	report, err := o.pipeline.Import(r.Context(), src, options, func(p ingest.Progress) {
 		if now := time.Now(); now.Sub(last) >= progressEvery {
 			last = now
 			// The command may have gone; the context then ends the import.
@@ -82,6 +91,23 @@ func (o *Owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		final.Error = err.Error()
 	}
 	_ = out.Encode(final)
+}
+
+// readMapping reads the mapping that stands before the file in the body.
+func readMapping(r *http.Request) ([]byte, error) {
+	text := r.URL.Query().Get("mapping_bytes")
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > ingest.MaxMapping {
+		return nil, fmt.Errorf("a mapping has at most %d bytes", ingest.MaxMapping)
+	}
+	mapping := make([]byte, n)
+	if _, err := io.ReadFull(r.Body, mapping); err != nil {
+		return nil, errors.New("the mapping was cut short: start the import again")
+	}
+	return mapping, nil
 }
 
 // spoolBody keeps the body in a file without a name: a format may have to be
@@ -106,6 +132,13 @@ func (o *Owner) spoolBody(r *http.Request) (src ingest.Source, done func(), err 
 		name = "the file"
 	}
 	return ingest.Source{Name: name, Size: n, Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(io.NewSectionReader(f, 0, n)), nil
+		return section{io.NewSectionReader(f, 0, n)}, nil
 	}}, done, nil
 }
+
+// section is the whole of a spooled file, to be read from front to back or at
+// any place.
+type section struct{ *io.SectionReader }
+
+// Close leaves the file open: it has no other name to open it by.
+func (section) Close() error { return nil }

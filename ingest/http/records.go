@@ -66,18 +66,20 @@ type RowReply struct {
 	ID      string          `json:"id,omitempty"`
 	Result  ingest.Result   `json:"result"`
 	Reasons []ingest.Reason `json:"reasons,omitempty"`
+	// Flags are what someone must look at, whatever became of the record.
+	Flags []string `json:"flags,omitempty"`
 }
 
 func (h *Records) handler(kind wire.Kind) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		decoder, done, refused := h.open(w, r, kind)
+		source, done, refused := h.open(w, r, kind)
 		if refused != nil {
 			web.WriteProblem(w, r, refused.status, refused.detail)
 			return
 		}
 		defer done()
 		var reply Reply
-		if refused := h.take(r, decoder, &reply); refused != nil {
+		if refused := h.take(r, source, &reply); refused != nil {
 			web.WriteProblem(w, r, refused.status, refused.detail)
 			return
 		}
@@ -104,7 +106,7 @@ type refusal struct {
 }
 
 // open makes a decoder for the body, by its media type and compression.
-func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (d ingest.Decoder, done func(), _ *refusal) {
+func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (_ *ingest.Reader, done func(), _ *refusal) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != mediaJSON && media != mediaNDJSON && media != mediaArrow {
 		return nil, nil, &refusal{http.StatusUnsupportedMediaType, "send " + mediaJSON + ", " + mediaNDJSON + " or " + mediaArrow}
@@ -127,7 +129,10 @@ func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (
 		Reader:  bufio.NewReaderSize(&capped{r: body, left: MaxUnpacked}, 64<<10),
 		Setting: h.pipeline.Setting,
 	}
+	var d ingest.Decoder
+	format := wire.Name
 	if media == mediaArrow {
+		format = arrowfile.Name
 		d, err = arrowfile.NewDecoder(in, kind)
 	} else {
 		d, err = wire.NewDecoder(in, kind)
@@ -140,7 +145,7 @@ func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (
 		before := done
 		done = func() { c.Close(); before() }
 	}
-	return d, done, nil
+	return h.pipeline.Reader(d, format), done, nil
 }
 
 // errUnpacked says that a body grew beyond MaxUnpacked.
@@ -162,11 +167,12 @@ func (c *capped) Read(p []byte) (int, error) {
 }
 
 // take reads, checks and stores the records.
-func (h *Records) take(r *http.Request, d ingest.Decoder, reply *Reply) *refusal {
+func (h *Records) take(r *http.Request, source *ingest.Reader, reply *Reply) *refusal {
 	var records []*ingest.Record
+	held := 0
 	for end := false; !end; {
 		rec := new(ingest.Record)
-		err := d.Next(rec)
+		err := source.Next(rec)
 		switch {
 		case errors.Is(err, io.EOF):
 			end = true
@@ -175,12 +181,10 @@ func (h *Records) take(r *http.Request, d ingest.Decoder, reply *Reply) *refusal
 		case reply.Read+len(records) == MaxRecords:
 			return problemOf(errRecords, reply)
 		default:
-			if len(rec.Reasons) == 0 {
-				h.pipeline.Prepare(rec)
-			}
 			records = append(records, rec)
+			held += rec.Held()
 		}
-		if len(records) == 0 || !end && len(records) < ingest.MaxSubmission {
+		if len(records) == 0 || !end && len(records) < ingest.MaxSubmission && held < ingest.MaxHeld {
 			continue
 		}
 		if err := h.batcher.Submit(r.Context(), records); err != nil {
@@ -190,7 +194,7 @@ func (h *Records) take(r *http.Request, d ingest.Decoder, reply *Reply) *refusal
 		for _, rec := range records {
 			reply.add(rec)
 		}
-		records = nil
+		records, held = nil, 0
 	}
 	return nil
 }
@@ -206,7 +210,7 @@ func (reply *Reply) add(rec *ingest.Record) {
 	default:
 		reply.Rejected++
 	}
-	reply.Rows = append(reply.Rows, RowReply{Row: reply.Read, ID: rec.ID, Result: rec.Result, Reasons: rec.Reasons})
+	reply.Rows = append(reply.Rows, RowReply{Row: reply.Read, ID: rec.ID, Result: rec.Result, Reasons: rec.Reasons, Flags: rec.Flags})
 }
 
 // problemOf turns an error into an answer. Our own errors stay in the log.

@@ -73,6 +73,7 @@ func replySchema() web.Schema {
 	reason := web.Schema{"type": "object", "properties": web.Schema{"field": text, "rule": text}}
 	row := web.Schema{"type": "object", "properties": web.Schema{
 		"row": count, "id": text, "reasons": web.Schema{"type": "array", "items": reason},
+		"flags":  web.Schema{"type": "array", "items": text, "description": "safety flags of the answers, also of a row that was refused, and supplied_score_differs"},
 		"result": web.Schema{"type": "string", "enum": []string{"stored", "duplicate", "rejected"}},
 	}}
 	return web.Schema{"type": "object", "properties": web.Schema{

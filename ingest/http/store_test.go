@@ -43,6 +43,10 @@ func (s storeWriter) Holders(ctx context.Context, responses []uint64) (map[uint6
 	return s.w.Holders(ctx, responses)
 }
 
+func (s storeWriter) Quarantine(ctx context.Context, rows []record.Refused) error {
+	return s.w.Quarantine(ctx, rows)
+}
+
 func (s storeWriter) Write(ctx context.Context, b ingest.Batch) error {
 	return s.w.Write(ctx, write.Batch(b))
 }

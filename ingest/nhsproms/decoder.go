@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -58,6 +59,7 @@ func open(in ingest.Input) (ingest.Decoder, error) {
 	if tooLong || err != nil || !utf8.Valid(line) {
 		return nil, &ingest.FileError{Source: in.Name, Wrong: "is not a CSV file with a header", Advice: "give the record-level file as NHS England publishes it"}
 	}
+	d.head = bytes.Clone(line)
 	if d.header, err = readHeader(in.Name, line); err != nil {
 		return nil, err
 	}
@@ -76,6 +78,9 @@ type decoder struct {
 	programme *programme.Programme
 	ordinals  *ingest.Ordinals
 	fields    ingest.Fields
+	head      []byte // the header's line
+	line      []byte
+	whole     bool // line is all of it
 	cells     [][]byte
 	texts     map[string]string // words that repeat
 	waves     [2]wave           // before and after
@@ -94,6 +99,7 @@ func (d *decoder) Next(r *ingest.Record) error {
 		return fmt.Errorf("line %d can not be read: %w", d.lines.n, err)
 	}
 	r.Line = d.lines.n
+	d.line, d.whole = line, !tooLong
 	var ok bool
 	if d.cells, ok = split(line, d.cells); tooLong || !ok {
 		r.Reject("line", ingest.RuleMalformed)
@@ -109,6 +115,15 @@ func (d *decoder) Next(r *ingest.Record) error {
 	}
 	d.read(r)
 	return nil
+}
+
+// Quote returns the line below its header: a file of this format with one
+// record.
+func (d *decoder) Quote() (body []byte, whole bool) {
+	if !d.whole {
+		return nil, false
+	}
+	return slices.Concat(d.head, []byte("\n"), d.line, []byte("\n")), true
 }
 
 // read makes the episode and the responses of a line.

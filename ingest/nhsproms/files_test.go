@@ -54,9 +54,12 @@ func source(name string, text []byte) ingest.Source {
 	}}
 }
 
+// testKey makes pseudonyms and seals refused lines.
+var testKey = []byte("a key for tests only, 32 bytes ..")
+
 func pipeline(w ingest.Writer) *ingest.Pipeline {
 	return ingest.New(w, ingest.Options{
-		Setting: ingest.Setting{Programmes: programme.All(), Now: func() time.Time { return time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC) }},
+		Setting: ingest.Setting{Programmes: programme.All(), Key: testKey, Now: func() time.Time { return time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC) }},
 		Formats: []ingest.Format{nhsproms.Format()},
 	})
 }

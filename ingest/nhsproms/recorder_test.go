@@ -13,6 +13,7 @@ import (
 // nothing: what is stored, and once, is tested with the real engine.
 type recorder struct {
 	batches []ingest.Batch
+	refused []record.Refused
 	drop    bool
 }
 
@@ -22,6 +23,11 @@ func (w *recorder) Existing(_ context.Context, keys []ingest.Key) ([]bool, error
 
 func (w *recorder) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
 	return nil, nil
+}
+
+func (w *recorder) Quarantine(_ context.Context, rows []record.Refused) error {
+	w.refused = append(w.refused, rows...)
+	return nil
 }
 
 func (w *recorder) Write(_ context.Context, b ingest.Batch) error {

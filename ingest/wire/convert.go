@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/record"
 )
@@ -15,7 +16,9 @@ type Converter struct {
 	setting  ingest.Setting
 	ordinals *ingest.Ordinals
 	fields   ingest.Fields
-	named    string // the row's programme as sent: ids are made of no default of ours
+	named    string                  // the row's programme as sent: ids are made of no default of ours
+	looked   *instruments.Definition // whose plain is isPlain
+	isPlain  bool
 }
 
 // NewConverter starts a source.
@@ -151,6 +154,9 @@ func addFloat(f *ingest.Fields, name string, v *float64) {
 func changed(row *Row, about time.Time) time.Time {
 	if row.UpdatedAt.Given() {
 		return row.UpdatedAt.Time
+	}
+	if row.SourceVersion == "" {
+		return about
 	}
 	if n, err := strconv.ParseUint(row.SourceVersion, 10, 40); err == nil {
 		about = about.Add(time.Duration(n) * time.Millisecond)

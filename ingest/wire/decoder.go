@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/ingest/jsontext"
 )
 
 // Name is the name of the JSON format.
@@ -42,17 +44,17 @@ func detect(head []byte) bool {
 // verify walks over the elements of an array without reading them: one that was
 // cut short has no end. Objects line by line each stand for themselves.
 func verify(source string, in *bufio.Reader) error {
-	o, err := newObjects(in)
-	for err == nil && o.framing != framingLines {
-		if _, err = o.next(); errors.Is(err, errMalformed) {
+	o, err := jsontext.NewObjects(in)
+	for err == nil && o.Framing != jsontext.Lines {
+		if _, err = o.Next(); errors.Is(err, jsontext.ErrMalformed) || errors.Is(err, jsontext.ErrTooLong) {
 			err = nil // an element that is refused alone
 		}
 	}
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return nil
-	case errors.Is(err, errBroken):
-		return o.broken(source, "; nothing of it was stored", err)
+	case errors.Is(err, jsontext.ErrBroken):
+		return o.Broken(source, "; nothing of it was stored", err)
 	}
 	return fmt.Errorf("%s can not be read: %w", source, err)
 }
@@ -60,10 +62,12 @@ func verify(source string, in *bufio.Reader) error {
 // Decoder reads JSON objects.
 type Decoder struct {
 	source    string
-	objects   *objects
+	objects   *jsontext.Objects
 	kinds     Kind
 	converter *Converter
 	row       Row
+	text      []byte // of the row
+	whole     bool   // text is all of it
 	empty     bool
 }
 
@@ -71,7 +75,7 @@ type Decoder struct {
 func NewDecoder(in ingest.Input, kinds Kind) (*Decoder, error) {
 	d := &Decoder{source: in.Name, kinds: kinds, converter: NewConverter(in.Setting)}
 	var err error
-	d.objects, err = newObjects(in.Reader)
+	d.objects, err = jsontext.NewObjects(in.Reader)
 	switch {
 	case errors.Is(err, io.EOF):
 		d.empty = true
@@ -83,7 +87,7 @@ func NewDecoder(in ingest.Input, kinds Kind) (*Decoder, error) {
 
 // checkFirst refuses a file whose beginning is no JSON object.
 func (d *Decoder) checkFirst(in ingest.Input) error {
-	if d.empty || d.objects.framing != framingLines {
+	if d.empty || d.objects.Framing != jsontext.Lines {
 		return nil
 	}
 	head, err := in.Reader.Peek(in.Reader.Size())
@@ -99,22 +103,26 @@ func (d *Decoder) Next(rec *ingest.Record) error {
 	if d.empty {
 		return io.EOF
 	}
-	text, err := d.objects.next()
-	rec.Line = d.objects.line
+	text, err := d.objects.Next()
+	rec.Line = d.objects.Line
+	d.text, d.whole = text, true
 	switch {
 	case err == nil:
-	case errors.Is(err, errTooLong):
-		rec.Reject("record", ingest.RuleTooLong)
+	case errors.Is(err, jsontext.ErrTooLong), errors.Is(err, jsontext.ErrMalformed):
+		d.text, d.whole = d.objects.Text, errors.Is(err, jsontext.ErrMalformed)
+		rule := ingest.RuleMalformed
+		if !d.whole {
+			rule = ingest.RuleTooLong
+		}
+		rec.Reject("record", rule)
+		flagUnreadable(d.text, rec)
 		return nil
-	case errors.Is(err, errMalformed):
-		rec.Reject("record", ingest.RuleMalformed)
-		return nil
-	case errors.Is(err, errBroken):
-		return d.objects.broken(d.source, "", err)
+	case errors.Is(err, jsontext.ErrBroken):
+		return d.objects.Broken(d.source, "", err)
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	default:
-		return fmt.Errorf("line %d can not be read: %w", d.objects.at, err)
+		return fmt.Errorf("line %d can not be read: %w", d.objects.Lines(), err)
 	}
 	d.row.Reset()
 	ReadObject(text, d.kinds, &d.row, rec)
@@ -123,5 +131,30 @@ func (d *Decoder) Next(rec *ingest.Record) error {
 	} else {
 		rec.ID = d.row.Value
 	}
+	if len(rec.Reasons) > 0 {
+		flagText(text, rec)
+	}
 	return nil
+}
+
+// Quote returns the object with its fields in alphabetical order and without
+// blanks. One with a field twice keeps its order, and what is no object is
+// returned as it came.
+func (d *Decoder) Quote() (body []byte, whole bool) {
+	var compact bytes.Buffer
+	if !d.whole || !utf8.Valid(d.text) || json.Compact(&compact, d.text) != nil {
+		return d.text, d.whole
+	}
+	members, ok := jsontext.Members(compact.Bytes(), nil)
+	if !ok {
+		return compact.Bytes(), true
+	}
+	fields := make(map[string]json.RawMessage, len(members))
+	for _, m := range members {
+		fields[m.Name] = m.Raw
+	}
+	if sorted, err := json.Marshal(fields); err == nil && len(fields) == len(members) {
+		return sorted, true
+	}
+	return compact.Bytes(), true
 }

@@ -66,6 +66,9 @@ func decodeAll(t testing.TB, text string, kinds wire.Kind) ([]*ingest.Record, er
 		if len(r.Reasons) == 0 {
 			s.Prepare(r)
 		}
+		if body, whole := d.Quote(); whole && len(body) == 0 {
+			t.Error("a row is quoted as nothing")
+		}
 		out = append(out, r)
 	}
 }
@@ -168,6 +171,30 @@ func TestStatusDecidesScores(t *testing.T) {
 	if r := decode(t, withdrawn, all)[0]; len(r.Reasons) > 0 {
 		t.Errorf("a withdrawal without answers: %v", r.Reasons)
 	}
+	// Nothing that is wrong with its answers may keep the withdrawn ones alive.
+	for _, answers := range []string{`[]`, `[1,2,3]`, `[99]`, `{"other":1}`, `{}`} {
+		bad := strings.Replace(withdrawn, `"status"`, `"answers":`+answers+`,"status"`, 1)
+		if r := decode(t, bad, all)[0]; len(r.Reasons) > 0 || r.Responses[0].Status != record.EnteredInError {
+			t.Errorf("a withdrawal with answers %s: %v", answers, r.Reasons)
+		}
+	}
+}
+
+// Where forms are in use whose codes run the other way, the version is not
+// guessed.
+func TestVersionRequired(t *testing.T) {
+	named := strings.NewReplacer(`"nrs_back"`, `"pgic"`)
+	without := named.Replace(small)
+	if !strings.Contains(without, `"pgic"`) {
+		t.Fatal("the example is not of nrs_back any more")
+	}
+	if r := decode(t, without, all)[0]; len(r.Reasons) != 1 || r.Reasons[0] != (ingest.Reason{Field: "instrument_version", Rule: ingest.RuleRequired}) {
+		t.Errorf("without a version: %v, want it to be required", r.Reasons)
+	}
+	with := strings.Replace(without, `"instrument":"pgic"`, `"instrument":"pgic","instrument_version":"pgic-b"`, 1)
+	if r := decode(t, with, all)[0]; len(r.Reasons) > 0 || r.Responses[0].InstrumentVersion != "pgic-b" {
+		t.Errorf("with a version: %v", r.Reasons)
+	}
 }
 
 func TestRejections(t *testing.T) {
@@ -192,7 +219,7 @@ func TestRejections(t *testing.T) {
 		{change(`"pseudonym":"000102030405060708090a0b0c0d0e0f"`, `"nhs_number":"9434765919"`), "patient.nhs_number", "nhs_number_test"},
 		{change(`{"pseudonym":"000102030405060708090a0b0c0d0e0f"}`, `"x"`), "patient", "type"},
 		{change(`nrs_back`, `nrs_neck`), "instrument", "unknown_instrument"},
-		{change(`"nrs_back"`, `"nrs_back","instrument_version":"99"`), "instrument", "unknown_instrument"},
+		{change(`"nrs_back"`, `"nrs_back","instrument_version":"99"`), "instrument_version", "unknown_version"},
 		{change(`"nrs_back"`, `null`), "instrument", "required"},
 		{change(`"nrs_back"`, `7`), "instrument", "type"},
 		{change(`"2026-04-01"`, `null`), "answered_at", "required"},
@@ -265,7 +292,7 @@ func TestFraming(t *testing.T) {
 		"array unclosed":   {"[" + small, "sx"},
 		"no comma":         {"[" + small + " " + small + "]", "sx"},
 		"comma too many":   {"[" + small + ",]", "sx"},
-		"a long element":   {"[" + small + ",{\"x\":\"" + strings.Repeat("x", 1<<20) + "\"}]", "sx"},
+		"a long element":   {"[" + small + ",{\"x\":\"" + strings.Repeat("x", 1<<20) + "\"}," + small + "]", "srs"},
 		"after the array":  {"[" + small + "] x", "sx"},
 		"cut over lines":   {strings.ReplaceAll(small, ",", ",\n")[:80], "x"},
 		"byte order mark":  {"\xef\xbb\xbf" + small, "s"},
@@ -347,6 +374,9 @@ func FuzzDecoder(f *testing.F) {
 	f.Add("[" + small + ",1]")
 	f.Add(episode + "\n" + small)
 	f.Add(strings.ReplaceAll(small, ",", ",\n"))
+	f.Add(answered("phq9", "[7,0,0,0,0,0,0,0,[0,2]]", `,"instrument_version":"9"`) + "\n" + answered("ces", `{"ces1":true,"ces_onset":-1}`, `,"missing":{"ces2":"not_asked"}`))
+	f.Add(answered("wpai_shp", "[true,7.25,0,1e1,5,6]", "") + "\n" + answered("work_status", `["carer",null,false]`, "") + "\n" + answered("rmdq24", "[1]", `,"admin_mode":"ticklist"`))
+	f.Add(`{"instrument":"phq9","answers":[0` + "\n" + answered("PHQ-9", "{}", "") + "\n" + answered("eq5d5l", `"21292"`, `,"supplied_score":0.5`))
 	f.Fuzz(func(t *testing.T, text string) {
 		list, err := decodeAll(t, text, all)
 		var file *ingest.FileError
@@ -354,6 +384,9 @@ func FuzzDecoder(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, r := range list {
+			if slices.Contains(r.Flags, "") {
+				t.Error("an empty flag")
+			}
 			if len(r.Reasons) > 0 {
 				continue
 			}

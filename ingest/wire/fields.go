@@ -174,7 +174,7 @@ func moment(at func(*Row) *Moment) func(*Row, *Value) string {
 func setAnswers(r *Row, v *Value) string {
 	switch v.Kind {
 	case Codes:
-		r.Codes, r.HasCodes = append(r.Codes[:0], v.List...), true
+		r.Codes, r.Answers, r.FromTable = append(r.Codes[:0], v.List...), v.Raw, true
 	case JSON:
 		r.Answers = v.Raw
 	case Text: // a profile

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/ingest/jsontext"
 )
 
 // ReadObject reads one JSON object into row. What is wrong goes into the
@@ -19,10 +20,10 @@ func ReadObject(text []byte, kinds Kind, row *Row, rec *ingest.Record) {
 		rec.Reject("record", ingest.RuleEncoding)
 		return
 	}
-	var room [32]member
-	members, ok := []member(nil), json.Valid(text)
+	var room [32]jsontext.Member
+	members, ok := []jsontext.Member(nil), json.Valid(text)
 	if ok {
-		members, ok = readMembers(text, room[:0])
+		members, ok = jsontext.Members(text, room[:0])
 	}
 	if !ok {
 		rec.Reject("record", ingest.RuleMalformed)
@@ -34,8 +35,8 @@ func ReadObject(text []byte, kinds Kind, row *Row, rec *ingest.Record) {
 	}
 	row.Kind = kinds.Otherwise()
 	for i := range members {
-		if m := &members[i]; m.name == "kind" {
-			if rule := setKind(row, valueOf(m.raw)); rule != "" {
+		if m := &members[i]; m.Name == "kind" {
+			if rule := setKind(row, valueOf(m.Raw)); rule != "" {
 				rec.Reject("kind", rule)
 				return
 			}
@@ -48,101 +49,41 @@ func ReadObject(text []byte, kinds Kind, row *Row, rec *ingest.Record) {
 	for i := range members {
 		m := &members[i]
 		switch {
-		case repeated(members[:i], m.name):
-			rec.Reject(fieldName(m.name), ingest.RuleRepeated)
-		case groups[m.name]:
+		case repeated(members[:i], m.Name):
+			rec.Reject(fieldName(m.Name), ingest.RuleRepeated)
+		case groups[m.Name]:
 			readGroup(m, row, rec)
 		default:
-			setMember(row, rec, m.name, m.name, m.raw)
+			setMember(row, rec, m.Name, m.Name, m.Raw)
 		}
 	}
 }
 
 // repeated reports whether one of the members has the name. A record has few.
-func repeated(members []member, name string) bool {
-	return slices.ContainsFunc(members, func(m member) bool { return m.name == name })
+func repeated(members []jsontext.Member, name string) bool {
+	return slices.ContainsFunc(members, func(m jsontext.Member) bool { return m.Name == name })
 }
 
 // maxMembers is more than any row has; comparing each with each stays cheap.
 const maxMembers = 200
 
-// member is a name and its value in an object.
-type member struct {
-	name string
-	raw  json.RawMessage
-}
-
-// readMembers returns the members of an object in their order, repeated ones
-// too. The text is valid JSON.
-func readMembers(text []byte, list []member) ([]member, bool) {
-	at := skipBlank(text, 0)
-	if at >= len(text) || text[at] != '{' {
-		return nil, false
-	}
-	for at = skipBlank(text, at+1); text[at] != '}'; {
-		end := skipValue(text, at)
-		name := string(text[at+1 : end-1])
-		if strings.IndexByte(name, '\\') >= 0 && json.Unmarshal(text[at:end], &name) != nil {
-			return nil, false
-		}
-		at = skipBlank(text, skipBlank(text, end)+1) // the colon
-		end = skipValue(text, at)
-		list = append(list, member{name, text[at:end]})
-		if at = skipBlank(text, end); text[at] == ',' {
-			at = skipBlank(text, at+1)
-		}
-	}
-	return list, true
-}
-
-// skipValue returns the place after the value that begins at at. The text is
-// valid JSON.
-func skipValue(text []byte, at int) int {
-	switch text[at] {
-	case '"':
-		for at++; text[at] != '"'; at++ {
-			if text[at] == '\\' {
-				at++
-			}
-		}
-		return at + 1
-	case '{', '[':
-		for depth := 0; ; at++ {
-			switch text[at] {
-			case '"':
-				at = skipValue(text, at) - 1
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return at + 1
-				}
-			}
-		}
-	}
-	for at < len(text) && strings.IndexByte(",]} \t\r\n", text[at]) < 0 {
-		at++
-	}
-	return at
-}
-
 // readGroup reads a nested object: id, patient, code.
-func readGroup(group *member, row *Row, rec *ingest.Record) {
-	if string(group.raw) == "null" {
+func readGroup(group *jsontext.Member, row *Row, rec *ingest.Record) {
+	if string(group.Raw) == "null" {
 		return
 	}
-	var room [4]member
-	members, ok := readMembers(group.raw, room[:0])
+	var room [4]jsontext.Member
+	members, ok := jsontext.Members(group.Raw, room[:0])
 	if !ok || len(members) > maxMembers {
-		rec.Reject(group.name, ingest.RuleType)
+		rec.Reject(group.Name, ingest.RuleType)
 		return
 	}
 	for i := range members {
-		if repeated(members[:i], members[i].name) {
-			rec.Reject(fieldName(group.name+"."+members[i].name), ingest.RuleRepeated)
+		if repeated(members[:i], members[i].Name) {
+			rec.Reject(fieldName(group.Name+"."+members[i].Name), ingest.RuleRepeated)
 			return
 		}
-		setMember(row, rec, group.name+"_"+members[i].name, group.name+"."+members[i].name, members[i].raw)
+		setMember(row, rec, group.Name+"_"+members[i].Name, group.Name+"."+members[i].Name, members[i].Raw)
 	}
 }
 

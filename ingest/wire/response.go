@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/ingest/jsontext"
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/record"
 )
@@ -34,16 +36,16 @@ func (c *Converter) response(row *Row, rec *ingest.Record, subject record.Patien
 	}
 	d, err := instruments.Lookup(instruments.ID(row.Instrument), row.InstrumentVersion)
 	if err != nil {
-		rec.Reject("instrument", ingest.RuleUnknownInstrument)
+		rec.RejectInstrument(err)
 		return
 	}
 	v := rec.AddResponse()
 	v.Definition, v.Instrument = d, d.ID
-	v.InstrumentVersion = d.Version
+	v.InstrumentVersion = row.InstrumentVersion
 	v.Status = word(rec, "status", row.Status, responseStatus, record.Completed)
 	v.ReportedBy = word(rec, "reported_by", row.ReportedBy, reporters, record.ByPatient)
 	v.AdminMode, v.Mode, v.Language = row.AdminMode, row.Mode, row.Language
-	readAnswers(row, rec, v)
+	c.readAnswers(row, rec, v)
 	readMissing(row, rec, v)
 	v.PatientID = subject
 	v.Programme, v.Provider, v.Timepoint = row.Programme, row.Provider, row.Timepoint
@@ -92,33 +94,49 @@ func (c *Converter) collectResponse(row *Row, v *ingest.Response) {
 
 // readAnswers reads the codes, in whichever form they came. A withdrawn
 // response needs none.
-func readAnswers(row *Row, rec *ingest.Record, v *ingest.Response) {
+func (c *Converter) readAnswers(row *Row, rec *ingest.Record, v *ingest.Response) {
 	d := v.Definition
-	switch {
-	case row.HasCodes:
+	switch plain := c.plain(d); {
+	case row.FromTable && row.Answers == nil && plain:
 		v.Codes = append(v.Codes, row.Codes...)
-		// A table has as many item columns as its widest instrument.
-		for len(v.Codes) > len(d.Items) && v.Codes[len(v.Codes)-1] == instruments.Missing {
-			v.Codes = v.Codes[:len(v.Codes)-1]
-		}
+	case row.FromTable && row.Answers == nil:
+		parseAnswers(appendCodes(nil, row.Codes), rec, v)
 	case row.Answers == nil && v.Status == record.EnteredInError:
-		for range d.Items {
-			v.Codes = append(v.Codes, instruments.Missing)
-		}
+		v.Blank()
 	case row.Answers == nil:
 		rec.Reject("answers", ingest.RuleRequired)
 	default:
-		var ok bool
-		if v.Codes, ok = plainCodes(row.Answers, v.Codes); !ok {
+		ok := false
+		if plain {
+			v.Codes, ok = plainCodes(row.Answers, v.Codes)
+		}
+		if !ok {
 			parseAnswers(row.Answers, rec, v)
 		}
 	}
+	// A table has as many item columns as its widest instrument.
+	for row.FromTable && len(v.Codes) > len(d.Items) && v.Codes[len(v.Codes)-1] == instruments.Missing {
+		v.Codes = v.Codes[:len(v.Codes)-1]
+	}
+}
+
+// plain reports whether a whole number is its own code on every item.
+func (c *Converter) plain(d *instruments.Definition) bool {
+	if d != c.looked {
+		c.looked = d
+		c.isPlain = !slices.ContainsFunc(d.Items, func(it instruments.Item) bool { return it.Hundredths })
+	}
+	return c.isPlain
 }
 
 func parseAnswers(raw []byte, rec *ingest.Record, v *ingest.Response) {
 	// In an object of its own, answers may be keyed by item.
 	text := append(append([]byte(`{"answers":`), raw...), '}')
 	a, err := v.Definition.ParseAdministration(text)
+	if err != nil && v.Status == record.EnteredInError {
+		v.Blank()
+		return
+	}
 	if err != nil {
 		rule := ingest.RuleMalformed
 		if errors.Is(err, instruments.ErrNotAnswers) {
@@ -127,18 +145,18 @@ func parseAnswers(raw []byte, rec *ingest.Record, v *ingest.Response) {
 		rec.Reject("answers", rule)
 		return
 	}
-	v.Codes, v.Ticks = a.Codes, a.Ticks
+	v.Codes, v.Ticks, v.MissingReasons = a.Codes, a.Ticks, a.Reasons
 }
 
 // plainCodes reads the form that nearly all answers have, [1,0,null,2], without
 // building a document. ok is false for every other form.
 func plainCodes(raw []byte, codes []int16) (_ []int16, ok bool) {
 	codes = codes[:0]
-	at := skipBlank(raw, 0)
+	at := jsontext.SkipBlank(raw, 0)
 	if at >= len(raw) || raw[at] != '[' {
 		return codes, false
 	}
-	for at = skipBlank(raw, at+1); at < len(raw); {
+	for at = jsontext.SkipBlank(raw, at+1); at < len(raw); {
 		switch {
 		case len(raw)-at > 4 && string(raw[at:at+4]) == "null":
 			codes = append(codes, instruments.Missing)
@@ -155,25 +173,18 @@ func plainCodes(raw []byte, codes []int16) (_ []int16, ok bool) {
 		default:
 			return codes, false
 		}
-		at = skipBlank(raw, at)
+		at = jsontext.SkipBlank(raw, at)
 		switch {
 		case at >= len(raw):
 			return codes, false
 		case raw[at] == ']':
-			return codes, skipBlank(raw, at+1) == len(raw)
+			return codes, jsontext.SkipBlank(raw, at+1) == len(raw)
 		case raw[at] != ',':
 			return codes, false
 		}
-		at = skipBlank(raw, at+1)
+		at = jsontext.SkipBlank(raw, at+1)
 	}
 	return codes, false
-}
-
-func skipBlank(raw []byte, at int) int {
-	for at < len(raw) && (raw[at] == ' ' || raw[at] == '\n' || raw[at] == '\t' || raw[at] == '\r') {
-		at++
-	}
-	return at
 }
 
 // readMissing reads why items have no answer.

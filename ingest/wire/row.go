@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"encoding/json"
+	"math"
 	"strconv"
 	"time"
 
+	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/record"
 )
 
@@ -50,10 +53,10 @@ type Row struct {
 	AnsweredAt                             Moment
 	ReportedBy                             string
 	Provider, Timepoint                    string
-	Answers                                []byte  // JSON; nil where Codes are given
-	Codes                                  []int16 // from a table
-	HasCodes                               bool
-	Missing                                []byte // JSON object: item key to reason
+	Answers                                []byte  // JSON; nil where Codes are all there is
+	Codes                                  []int16 // of a table; all answers are whole numbers
+	FromTable                              bool    // as many answers as its widest questionnaire has
+	Missing                                []byte  // JSON object: item key to reason
 	SuppliedScore, Predicted               *float64
 	ReferredOn, FirstContactOn             Moment
 	TreatmentStart, DischargedOn           Moment
@@ -103,6 +106,21 @@ func (m Moment) Day() record.Date {
 	return record.NewDate(m.Time.Date())
 }
 
+// String writes the moment as ParseMoment reads it; empty where there is none.
+func (m Moment) String() string {
+	switch m.Precision {
+	case record.PrecisionInstant:
+		return m.Time.Format(time.RFC3339Nano)
+	case record.PrecisionDay:
+		return m.Time.Format(time.DateOnly)
+	case record.PrecisionMonth:
+		return m.Time.Format("2006-01")
+	case record.PrecisionYear:
+		return m.Time.Format("2006")
+	}
+	return ""
+}
+
 // Years that a date may have: what the store's dates can hold, and anyone
 // alive could mean.
 const (
@@ -140,7 +158,7 @@ const (
 	Bool
 	Instant // At
 	JSON    // an object or list, as JSON in Raw
-	Codes   // a list of codes, in List
+	Codes   // a list of answers in List, in Raw where not all are whole numbers
 )
 
 // Value is a value of a field as it stands in a source.
@@ -153,6 +171,55 @@ type Value struct {
 	At     Moment
 	Raw    []byte
 	List   []int16
+}
+
+// AppendJSON writes the value as the wire has it in JSON.
+func (v *Value) AppendJSON(b []byte) []byte {
+	switch {
+	case v.Kind == Text:
+		return appendText(b, v.Text)
+	case v.Kind == Bool:
+		return strconv.AppendBool(b, v.Int != 0)
+	case v.Kind == Number && (math.IsNaN(v.Number) || math.IsInf(v.Number, 0)):
+		return appendText(b, v.String())
+	case v.Kind == Number:
+		return append(b, v.String()...)
+	case v.Kind == Instant:
+		return appendText(b, v.At.String())
+	case v.Kind == Codes && v.Raw == nil:
+		return appendCodes(b, v.List)
+	case v.Raw != nil:
+		return append(b, v.Raw...)
+	}
+	return append(b, "null"...)
+}
+
+func appendText(b []byte, s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return append(b, `""`...) // impossible: every string can be written
+	}
+	return append(b, text...)
+}
+
+// appendCodes writes whole answers as JSON. One that could not be read is a
+// text, which no item of numbers allows.
+func appendCodes(b []byte, codes []int16) []byte {
+	b = append(b, '[')
+	for i, c := range codes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		switch c {
+		case instruments.Missing:
+			b = append(b, "null"...)
+		case instruments.Unreadable:
+			b = append(b, `""`...)
+		default:
+			b = strconv.AppendInt(b, int64(c), 10)
+		}
+	}
+	return append(b, ']')
 }
 
 // String writes a scalar in one form, whatever its type.

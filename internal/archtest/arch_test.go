@@ -22,7 +22,7 @@ const module = "github.com/lumbar-health/lumbar/"
 // matching prefix decides; a room may always import itself and what is below it.
 var rooms = map[string][]string{
 	"cmd/lumbar":       {"*"},
-	"instruments":      {},
+	"instruments":      {}, // with instruments/wording and instruments/page, which know it and which it does not know
 	"record":           {"instruments"},
 	"programme":        {"instruments", "record"},
 	"analytics":        {}, // families: see TestFamiliesKeepTheirOrder
@@ -146,6 +146,21 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(p.Dir, "doc.go")); err != nil && !strings.HasPrefix(strings.TrimPrefix(p.ImportPath, module), "internal/") {
 			t.Errorf("%s has no doc.go that says what it is and what it never does", p.ImportPath)
+		}
+	}
+}
+
+// TestScoringKnowsNoWording holds that the definitions and rules stand without
+// the packages that show them.
+func TestScoringKnowsNoWording(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"instruments" {
+			continue
+		}
+		for _, imp := range append(p.Imports, p.TestImports...) {
+			if strings.HasPrefix(imp, module) {
+				t.Errorf("instruments imports %s: scoring needs no wording and no page", imp)
+			}
 		}
 	}
 }

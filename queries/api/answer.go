@@ -22,6 +22,8 @@ func statusOf(kind queries.Kind) int {
 		return http.StatusBadRequest
 	case queries.NotFound:
 		return http.StatusNotFound
+	case queries.Forbidden:
+		return http.StatusForbidden
 	case queries.InsufficientData:
 		return http.StatusUnprocessableEntity
 	case queries.Unavailable:

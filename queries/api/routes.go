@@ -51,7 +51,7 @@ func (a *API) json(h handler) http.Handler {
 func (a *API) Routes() []web.Route {
 	routes := a.questionRoutes()
 	return append(routes, a.instrumentRoute(), a.listRoute("/v1/instruments", "Every version of every instrument",
-		listOf(instrumentSummarySchema()), nil, func(*http.Request) (any, error) { return catalogue.Instruments(), nil }),
+		listOf(instrumentSummarySchema()), nil, func(*http.Request) (any, error) { return a.catalogue.Instruments(), nil }),
 		a.listRoute("/v1/programmes", "The programmes of care", listOf(programmeSchema()), nil,
 			func(*http.Request) (any, error) { return a.catalogue.Programmes(), nil }),
 		a.listRoute("/v1/interventions", "The interventions of the programmes", listOf(interventionSchema()),
@@ -75,10 +75,13 @@ func (a *API) instrumentRoute() web.Route {
 		Params: []web.Param{
 			{Name: "id", In: "path", Description: "the instrument's id, such as odi", Schema: web.Schema{"type": "string"}},
 			{Name: "version", In: "query", Description: "a version; the current one where it is left out", Schema: web.Schema{"type": "string"}},
+			{Name: "language", In: "query", Schema: web.Schema{"type": "string"},
+				Description: "adds the wording in this language (BCP 47), where the installation has loaded a pack and its licence lasts"},
 		},
-		Answers: []web.Reply{{Status: http.StatusOK, Description: "the definition", Types: []string{"application/json"}, Schema: definitionSchema()}},
+		Answers: []web.Reply{{Status: http.StatusOK, Description: "the definition", Types: []string{"application/json"}, Schema: instrumentSchema()}},
 		Handler: a.json(func(r *http.Request) (any, error) {
-			return catalogue.Instrument(mux.Vars(r)["id"], r.URL.Query().Get("version"))
+			q := r.URL.Query()
+			return a.catalogue.Instrument(mux.Vars(r)["id"], q.Get("version"), q.Get("language"))
 		}),
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
 	textSchema    = web.Schema{"type": "string"}
 )
 
@@ -29,17 +31,10 @@ func listOf(row web.Schema) web.Schema {
 }
 
 func instrumentSummarySchema() web.Schema { return schemaOf(reflect.TypeFor[catalogue.Summary]()) }
+func instrumentSchema() web.Schema        { return schemaOf(reflect.TypeFor[catalogue.Instrument]()) }
 func programmeSchema() web.Schema         { return schemaOf(reflect.TypeFor[catalogue.Programme]()) }
 func interventionSchema() web.Schema      { return schemaOf(reflect.TypeFor[catalogue.Intervention]()) }
 func receiptSchema() web.Schema           { return schemaOf(reflect.TypeFor[queries.Receipt]()) }
-
-// definitionSchema adds what a score writes beside its fields.
-func definitionSchema() web.Schema {
-	s := schemaOf(reflect.TypeFor[catalogue.Definition]())
-	scores := s["properties"].(web.Schema)["scores"].(web.Schema)
-	scores["items"].(web.Schema)["properties"].(web.Schema)["column"] = web.Schema{"type": "string", "description": "stem of the outcome's columns"}
-	return s
-}
 
 func statSchema() web.Schema {
 	cells := web.Schema{"type": "array", "items": web.Schema{"type": []string{"number", "string", "boolean", "null"}}}
@@ -95,6 +90,9 @@ func schemaWithin(t reflect.Type, above []reflect.Type) web.Schema {
 		if t.Implements(textMarshaler) {
 			return web.Schema{"type": "string"}
 		}
+		if t.Implements(jsonMarshaler) {
+			return web.Schema{"type": "object"} // a document of its own form
+		}
 		return objectSchema(t, above)
 	}
 	return web.Schema{}
@@ -105,6 +103,11 @@ func objectSchema(t reflect.Type, above []reflect.Type) web.Schema {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			// As encoding/json: its fields are ours, but for those that follow.
+			maps.Copy(properties, schemaWithin(indirect(f.Type), above)["properties"].(web.Schema))
+			continue
+		}
 		if !f.IsExported() || name == "-" {
 			continue
 		}
@@ -114,4 +117,11 @@ func objectSchema(t reflect.Type, above []reflect.Type) web.Schema {
 		properties[name] = schemaWithin(f.Type, above)
 	}
 	return web.Schema{"type": "object", "properties": properties}
+}
+
+func indirect(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
 }

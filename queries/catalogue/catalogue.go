@@ -1,21 +1,27 @@
 package catalogue
 
 import (
-	"errors"
+	"time"
 
 	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/instruments/wording"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries"
 )
 
-// Definition is an instrument's whole definition.
-type Definition = instruments.Definition
-
 // Catalogue is what can be asked about in one installation.
-type Catalogue struct{ programmes []*programme.Programme }
+type Catalogue struct {
+	programmes []*programme.Programme
+	wordings   *wording.Library
+	now        func() time.Time
+}
 
-// New returns the catalogue of the programmes.
-func New(programmes []*programme.Programme) *Catalogue { return &Catalogue{programmes} }
+// New returns the catalogue of the programmes, with the wording that the
+// installation has loaded; nil is none. The clock decides which licences have
+// ended.
+func New(programmes []*programme.Programme, wordings *wording.Library, now func() time.Time) *Catalogue {
+	return &Catalogue{programmes, wordings, now}
+}
 
 // List is an answer that holds no data about people: it has no receipt.
 type List[T any] struct {
@@ -32,40 +38,6 @@ func list[T any](rows []T, notes ...string) List[T] {
 		notes = []string{}
 	}
 	return List[T]{Rows: rows, Notes: notes}
-}
-
-// Summary is one instrument in a list.
-type Summary struct {
-	ID        instruments.ID        `json:"id"`
-	Version   string                `json:"version"`
-	Title     string                `json:"title"`
-	Algorithm string                `json:"algorithm"`
-	Direction instruments.Direction `json:"direction"`
-	Columns   []string              `json:"columns"`
-	Licence   string                `json:"licence"`
-}
-
-// Instruments lists every version of every instrument.
-func Instruments() List[Summary] {
-	var rows []Summary
-	for _, d := range instruments.All() {
-		s := Summary{ID: d.ID, Version: d.Version, Title: d.Title, Algorithm: d.Algorithm, Direction: d.Direction, Licence: d.Licence}
-		for _, score := range d.Scores {
-			s.Columns = append(s.Columns, score.Column())
-		}
-		rows = append(rows, s)
-	}
-	return list(rows, "Items carry neutral topic labels. No questionnaire wording is shipped; a trust loads its own under its licence.")
-}
-
-// Instrument returns the whole definition: everything a consumer needs to read
-// a score. An empty version means the current one.
-func Instrument(id, version string) (*Definition, error) {
-	d, err := instruments.Lookup(instruments.ID(id), version)
-	if errors.Is(err, instruments.ErrUnknownInstrument) || errors.Is(err, instruments.ErrUnknownVersion) {
-		return nil, &queries.Error{Kind: queries.NotFound, Message: "no such instrument or version: /v1/instruments lists them"}
-	}
-	return d, err
 }
 
 // Programme is one programme of care.

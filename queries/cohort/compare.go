@@ -51,7 +51,7 @@ func (r CompareRequest) minimum() int64 {
 // Hartung–Knapp). A group with an arm under the programme's minimum has no
 // estimate. The counts are of people with baseline, follow-up and covariates.
 func (s *Source) Compare(ctx context.Context, r CompareRequest) (*disclosure.Table, error) {
-	t := &disclosure.Table{Question: Compare, By: r.By, Exact: r.Method == MethodWelch}
+	t := &disclosure.Table{Question: Compare, By: r.By, Exact: r.Method == MethodWelch, Notes: r.notes()}
 	for _, m := range r.Measures {
 		d, err := s.comparison(ctx, r, m)
 		if err != nil {

@@ -31,7 +31,7 @@ type FunnelRequest struct {
 // records has neither value nor limits and does not count for φ and τ². Target
 // and limits are disclosed where the unit has 8 records in each of its strata.
 func (s *Source) Funnel(ctx context.Context, r FunnelRequest) (*disclosure.Table, error) {
-	t := &disclosure.Table{Question: Funnel, By: r.By, Exact: true}
+	t := &disclosure.Table{Question: Funnel, By: r.By, Exact: true, Notes: r.notes()}
 	if err := s.learnReferences(ctx, r.Request); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,17 @@ func (m Measure) Predicted() string { return m.FollowUp() + "_predicted" }
 
 func (m Measure) scale() disclosure.Scale {
 	return disclosure.Scale{Min: m.Score.Min, Max: m.Score.Max}
+}
+
+// notes say which of several value sets an index is by: the same answers have
+// another one under each.
+func (r Request) notes() (notes []string) {
+	for _, m := range r.Measures {
+		if m.Score.ValueSet != "" {
+			notes = append(notes, fmt.Sprintf("%s is the index under value set %s.", m.Name, m.Score.ValueSet))
+		}
+	}
+	return notes
 }
 
 func (m Measure) sign() float64 { return m.Score.Direction.Sign() }

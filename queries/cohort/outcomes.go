@@ -24,7 +24,7 @@ const (
 // Modelled are the records with baseline, follow-up and an expected score. Gain
 // is positive when people got better, whatever the instrument's direction.
 func (s *Source) Outcomes(ctx context.Context, r Request) (*disclosure.Table, error) {
-	t := &disclosure.Table{Question: Outcomes, By: r.By, Exact: true}
+	t := &disclosure.Table{Question: Outcomes, By: r.By, Exact: true, Notes: r.notes()}
 	if err := s.learnReferences(ctx, r); err != nil {
 		return nil, err
 	}

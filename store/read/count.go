@@ -14,7 +14,7 @@ import (
 // order of the keys. A group without episodes is absent, but a selection that
 // is not grouped has its one count, 0 included.
 func (r *Reader) Count(ctx context.Context, sel Selection) ([]Count, error) {
-	s := newStatement(r.catalogue)
+	s := newStatement(r.catalogue())
 	source, err := s.source(sel)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (r *Reader) Coverage(ctx context.Context, sel Selection, columns []string) 
 	if len(sel.By) > 0 {
 		return 0, nil, fmt.Errorf("store: coverage is of a selection that is not grouped")
 	}
-	s := newStatement(r.catalogue)
+	s := newStatement(r.catalogue())
 	source, err := s.source(sel)
 	if err != nil {
 		return 0, nil, err

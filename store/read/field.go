@@ -1,6 +1,7 @@
 package read
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,6 +55,9 @@ func (s *statement) field(name string) (field, error) {
 	if !ok {
 		return field{}, s.unknown(name)
 	}
+	if c.Change != nil {
+		return s.virtual(name, c)
+	}
 	return columnField(name, c), nil
 }
 
@@ -68,6 +72,8 @@ func columnField(name string, c schema.Column) field {
 		f.value, f.present, f.key, f.keyText = "nullIf("+q+", '')", q+" != ''", q, plainText
 	case c.Kind == schema.Enum:
 		f.value, f.present, f.key, f.keyText = "nullIf(toString("+q+"), 'unknown')", q+" != 'unknown'", q, enumText
+	case c.Kind == schema.Nominal:
+		f.key, f.keyText = q, nullableInt
 	case c.Kind == schema.Integer && c.Zero:
 		f.value, f.present, f.key, f.keyText = "nullIf("+q+", 0)", q+" != 0", q, integerText
 	case c.Kind == schema.Integer && c.Nullable && c.Score == nil:
@@ -78,14 +84,50 @@ func columnField(name string, c schema.Column) field {
 	return f
 }
 
-// unknown says that there is no such column, and which there are.
+// unknown says that there is no such column, and which there are: the columns
+// of every episode by name, those of scores by how they are called.
 func (s *statement) unknown(name string) error {
-	known := s.catalogue.Names()
+	var known, scores []string
+	for _, c := range s.catalogue.Columns() {
+		switch {
+		case c.Score != nil:
+			scores = append(scores, c.Name)
+		case s.catalogue.Shared(c.Name) || slices.Contains(s.covariates(), c.Name):
+			known = append(known, c.Name)
+		}
+	}
 	for _, d := range programme.Dimensions() {
 		if !slices.Contains(known, d.Name) {
 			known = append(known, d.Name)
 		}
 	}
 	slices.Sort(known)
-	return fmt.Errorf("store: outcome has no column %q: there are %s", name, strings.Join(known, ", "))
+	text := fmt.Sprintf("store: outcome has no column %q: there are %s", name, strings.Join(known, ", "))
+	if len(scores) > 0 {
+		text += "; and scores by timepoint (" + strings.Join(closest(name, scores), ", ") + ", …), their days (…_at) and their changes (…_" +
+			strings.Join(schema.ChangeParts(), ", …_") + ")"
+	}
+	return errors.New(text)
+}
+
+func (s *statement) covariates() []string {
+	var names []string
+	for _, c := range s.catalogue.Covariates() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// closest returns the few names that begin most like the one asked for.
+func closest(name string, names []string) []string {
+	alike := func(other string) int {
+		n := 0
+		for n < len(name) && n < len(other) && name[n] == other[n] {
+			n++
+		}
+		return n
+	}
+	sorted := slices.Clone(names)
+	slices.SortStableFunc(sorted, func(a, b string) int { return alike(b) - alike(a) })
+	return sorted[:min(len(sorted), 4)]
 }

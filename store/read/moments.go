@@ -37,7 +37,7 @@ func (r *Reader) Moments(ctx context.Context, q Question) ([]Group, error) {
 }
 
 func (r *Reader) moments(ctx context.Context, q Question, rows int64) ([]Group, error) {
-	s := newStatement(r.catalogue)
+	s := newStatement(r.catalogue())
 	d, err := s.design(q)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ const receiptColumns = "SELECT at, receipt_id, actor, question, parameters, data
 
 // Receipt returns the receipt of that id, or an error that wraps ErrNoReceipt.
 func (r *Reader) Receipt(ctx context.Context, id string) (Receipt, error) {
-	s := newStatement(r.catalogue)
+	s := newStatement(r.catalogue())
 	found, err := r.receipts(ctx, s, receiptColumns+"receipt_id = "+s.text(id)+" ORDER BY at LIMIT 1")
 	if err != nil {
 		return Receipt{}, err
@@ -46,7 +46,7 @@ func (r *Reader) Receipt(ctx context.Context, id string) (Receipt, error) {
 // Receipts returns the receipts of the answers given at a data version, oldest
 // first.
 func (r *Reader) Receipts(ctx context.Context, dataVersion uint64) ([]Receipt, error) {
-	s := newStatement(r.catalogue)
+	s := newStatement(r.catalogue())
 	which := s.bind("UInt64", fmt.Sprint(dataVersion))
 	return r.receipts(ctx, s, receiptColumns+"data_version = "+which+" ORDER BY at, receipt_id")
 }

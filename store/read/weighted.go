@@ -54,7 +54,7 @@ const leastLeft = 1e-8
 // Weighted returns Σ w·(a'x)² in points. The sum is of Float64s: two runs agree
 // to about 1e-12, not to the bit. Errors: ErrLeverage, of HC2 and HC3.
 func (r *Reader) Weighted(ctx context.Context, w Weighted) (float64, error) {
-	s := newStatement(r.catalogue)
+	s := newStatement(r.catalogue())
 	text, err := s.weighted(w)
 	if err != nil {
 		return 0, err

@@ -14,6 +14,7 @@ const (
 	Text    Kind = iota // a code; empty is missing
 	Enum                // one of a closed set, of which "unknown" is missing
 	Integer             // whole units, Unit of them to a point
+	Nominal             // a category by number: counted and grouped by, never averaged
 	Float               // points
 	Date                // a day
 )
@@ -35,6 +36,8 @@ type Column struct {
 	Nullable, Zero bool
 	// Score is the score whose value the column holds; nil for all others.
 	Score *instruments.Score
+	// Change is what a virtual column says; nil of those that are stored.
+	Change *Change
 }
 
 // Numeric says whether the column has a value in points.
@@ -68,3 +71,13 @@ func baseColumns() []Column {
 		{Name: "startback_risk", Type: typeRisk, Kind: Enum, Zero: true},
 	}
 }
+
+// Shared says whether a column of that name is one that every programme has.
+func (c *Catalogue) Shared(name string) bool {
+	i, known := c.byName[name]
+	return known && i < len(baseColumns())
+}
+
+// Mapped says whether the score is an index that a loaded table gives for a
+// profile, an age and a sex: outcome derives it, it has no rows of its own.
+func (s ScoreColumn) Mapped() bool { return s.Score != nil && s.Score.Mapping() != nil }

@@ -2,26 +2,124 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
 )
 
-// Register adds the catalogue's columns to episode and outcome, and makes each
-// score's algorithm and value set current where none is. A score for which
-// another algorithm is current keeps it, and the log says so: only a re-score
-// switches it.
-func (c *Catalogue) Register(ctx context.Context, conn driver.Conn, now time.Time, log *slog.Logger) error {
+// Register returns the catalogue of the programmes under what is current, adds
+// its columns to episode and outcome, and makes the definitions' algorithm and
+// value set current where none is. A score for which another algorithm is
+// current keeps it, and the log says so: only a re-score switches it.
+//
+// An algorithm or value set that is current and not among the definitions is an
+// UnavailableError, unless a re-score is about to follow: its old rows then
+// stay as they are, in the unit that they name.
+func Register(ctx context.Context, conn driver.Conn, programmes []*programme.Programme, o Opening) (*Catalogue, error) {
+	stored, err := readScoring(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCatalogue(programmes, stored, nil)
+	var unavailable *UnavailableError
+	if errors.As(err, &unavailable) && o.Rescoring {
+		c, err = catalogueOfFormer(ctx, conn, programmes, stored)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if err := addColumns(ctx, conn, "episode", c.covariates); err != nil {
+		return nil, err
+	}
+	if err := Conform(ctx, conn, "outcome", c); err != nil {
+		return nil, err
+	}
+	added := Scoring{}
+	for key, choice := range c.Scoring() {
+		if _, ok := stored[key]; !ok {
+			added[key] = choice
+		}
+	}
+	if err := Switch(ctx, conn, added, o.Now); err != nil {
+		return nil, err
+	}
+	return c, c.followScored(ctx, conn, o)
+}
+
+// Opening is how a database is opened.
+type Opening struct {
+	Now time.Time
+	Log *slog.Logger
+	// Rescoring says that a re-score is about to follow.
+	Rescoring bool
+}
+
+// catalogueOfFormer is a catalogue in which scores of algorithms that the
+// program does not have stand beside its own.
+func catalogueOfFormer(ctx context.Context, conn driver.Conn, programmes []*programme.Programme, stored Scoring) (*Catalogue, error) {
+	former := map[instruments.ID][]*instruments.Score{}
+	for _, p := range programmes {
+		for _, id := range p.Instruments {
+			all := append(scoresOf(id), former[id]...)
+			for _, name := range namesOf(all) {
+				choice, ok := stored[Name{p.ID, name}]
+				if _, known := underAlgorithm(all, name, choice.Algorithm); known || !ok {
+					continue
+				}
+				unit, err := storedUnit(ctx, conn, name, choice.Algorithm)
+				if err != nil {
+					return nil, err
+				}
+				for _, s := range instruments.ColumnsOf(id) {
+					if s.Name == name && !s.NeedsPerson {
+						old := *s
+						old.Algorithm, old.Unit = choice.Algorithm, unit
+						former[id] = append(former[id], &old)
+					}
+				}
+			}
+		}
+	}
+	return newCatalogue(programmes, stored, former)
+}
+
+// storedUnit is the unit of the rows of an algorithm, 0 where they have none.
+func storedUnit(ctx context.Context, conn driver.Conn, name, algorithm string) (int64, error) {
+	var unit uint32
+	err := conn.QueryRow(ctx, "SELECT max(unit) FROM score WHERE score = ? AND algorithm = ?", name, algorithm).Scan(&unit)
+	if err != nil {
+		return 0, fmt.Errorf("schema: read the unit of score: %w", err)
+	}
+	return int64(unit), nil
+}
+
+// Conform gives a table of outcomes the catalogue's columns. A column whose
+// score is now kept as another type begins anew: outcome is derived, and a
+// derivation by another catalogue fills all of it again.
+func Conform(ctx context.Context, conn driver.Conn, table string, c *Catalogue) error {
+	have, err := TableColumns(ctx, conn, table)
+	if err != nil {
 		return err
 	}
-	if err := addColumns(ctx, conn, "outcome", c.columns); err != nil {
-		return err
+	var drop []string
+	for _, col := range c.columns {
+		if kind, known := have[col.Name]; known && kind != col.Type && col.Score != nil {
+			drop = append(drop, "DROP COLUMN "+Quote(col.Name))
+		}
 	}
-	return c.registerScoring(ctx, conn, now, log)
+	if len(drop) > 0 {
+		if err := conn.Exec(ctx, "ALTER TABLE "+table+" "+strings.Join(drop, ", ")); err != nil {
+			return fmt.Errorf("schema: drop columns of %s: %w", table, err)
+		}
+	}
+	return addColumns(ctx, conn, table, c.columns)
 }
 
 // TableColumns returns the columns of a table that can be written, with their
@@ -75,61 +173,12 @@ func addColumns(ctx context.Context, conn driver.Conn, table string, wanted []Co
 	return nil
 }
 
-type scoringKey struct{ programme, column string }
-
-func (c *Catalogue) registerScoring(ctx context.Context, conn driver.Conn, now time.Time, log *slog.Logger) error {
-	current, err := c.readScoring(ctx, conn)
-	if err != nil {
-		return err
-	}
-	for _, p := range c.Programmes {
-		for i := range p.Scores {
-			s := &p.Scores[i]
-			if row, ok := current[scoringKey{p.ID, s.Column}]; ok {
-				if row != [2]string{s.Algorithm, s.ValueSet} {
-					log.Warn("another algorithm is current than the one this program scores with; re-score to switch",
-						"programme", p.ID, "score", s.Column, "current", row[0], "program", s.Algorithm)
-				}
-				s.Algorithm, s.ValueSet = row[0], row[1]
-				continue
-			}
-			err := conn.Exec(ctx, "INSERT INTO scoring (programme, score, version, algorithm, value_set, switched_at) SETTINGS async_insert=0 VALUES (?, ?, ?, ?, ?, ?)",
-				p.ID, s.Column, uint64(1), s.Algorithm, s.ValueSet, now.UTC())
-			if err != nil {
-				return fmt.Errorf("schema: make %s current for %s: %w", s.Algorithm, p.ID, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (c *Catalogue) readScoring(ctx context.Context, conn driver.Conn) (map[scoringKey][2]string, error) {
-	rows, err := conn.Query(ctx, "SELECT programme, score, algorithm, value_set FROM scoring FINAL")
-	if err != nil {
-		return nil, fmt.Errorf("schema: read table scoring: %w", err)
-	}
-	defer rows.Close()
-	current := map[scoringKey][2]string{}
-	for rows.Next() {
-		var key scoringKey
-		var row [2]string
-		if err := rows.Scan(&key.programme, &key.column, &row[0], &row[1]); err != nil {
-			return nil, fmt.Errorf("schema: read table scoring: %w", err)
-		}
-		current[key] = row
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("schema: read table scoring: %w", err)
-	}
-	return current, nil
-}
-
 // Quote writes an identifier. Only names from the catalogue or from a constant
 // come here; the backquotes are for those that start with a digit.
 func Quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "") + "`" }
 
 // Literal writes a text constant of a generated statement. Programmes and
 // instruments are its only source; what a question brings is always bound.
-func Literal(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
-}
+func Literal(text string) string { return "'" + literals.Replace(text) + "'" }
+
+var literals = strings.NewReplacer(`\`, `\\`, `'`, `\'`)

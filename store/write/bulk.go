@@ -135,6 +135,9 @@ func (b *Bulk) handOver() {
 		return
 	}
 	b.w.unsettled.merge(b.pending)
+	if b.w.since != nil {
+		b.w.since.merge(b.pending)
+	}
 	b.w.open = append(b.w.open, begun{b.number, b.rows})
 	b.pending, b.written, b.committed = touched{}, false, true
 }

@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/lumbar-health/lumbar/programme"
@@ -15,29 +15,65 @@ import (
 // generated from the registered programmes: their windows, scores and current
 // algorithms. The tables derive_episode and derive_score are the current facts
 // of some patients and live as long as the connection.
+//
+// Each programme's episodes are derived by a statement of their own, with the
+// columns of that programme and, in an insert, with those of the scores alone
+// that the snapshot holds: a patient costs what that patient has, however many
+// instruments other people answer. All other columns are missing either way.
 type derivation struct {
-	episodes string // takes the filter
-	scores   string // takes the filter
-	with     string // the stages from those tables to one row an episode
-	selected string // the row, in the order of columns
-	columns  []string
-	// tombstones takes the filter
-	tombstones string
-	checksum   string
+	catalogue *schema.Catalogue
+	episodes  string // takes the filter
+	scores    string // takes the filter
+	branches  []branch
+	columns   []string // all of outcome, as the check compares them
+	checksum  string
+}
+
+// branch derives the episodes of one programme, or those of all programmes that
+// are not registered.
+type branch struct {
+	schema.Programme
+	rest   []string // the registered programmes, of the branch of all others
+	tables map[string]mappedTable
 }
 
 func newDerivation(c *schema.Catalogue) derivation {
-	cells := listCells(c)
-	d := derivation{
-		episodes:   episodeSnapshot(c),
-		scores:     scoreSnapshot(c),
-		with:       withStages(c, cells),
-		tombstones: tombstoneRows(c),
+	d := derivation{catalogue: c, episodes: episodeSnapshot(c), scores: scoreSnapshot, columns: slices.Clone(keyColumns)}
+	var registered []string
+	tables := tablesOf(c)
+	for _, p := range c.Programmes {
+		d.branches = append(d.branches, branch{Programme: p, tables: tables})
+		registered = append(registered, p.ID)
 	}
-	d.columns, d.selected = outcomeRow(c, cells)
-	sum := sha256.Sum256([]byte(d.episodes + d.scores + d.with + d.selected + strings.Join(d.columns, ",")))
+	d.branches = append(d.branches, branch{rest: registered})
+	for _, col := range c.Columns() {
+		d.columns = append(d.columns, schema.Quote(col.Name))
+	}
+	text := d.episodes + d.scores
+	for _, p := range d.branches {
+		text += d.rows(p, p.cells(nil), d.catalogue.Columns())
+	}
+	sum := sha256.Sum256([]byte(text))
 	d.checksum = hex.EncodeToString(sum[:])
 	return d
+}
+
+// keyColumns are those of outcome that no question names.
+var keyColumns = []string{"patient_id", "episode_id", "version", "live"}
+
+// of is the condition that a column names a programme of the branch.
+func (p branch) of(column string) string {
+	if p.ID != "" {
+		return column + " = " + schema.Literal(p.ID)
+	}
+	if len(p.rest) == 0 {
+		return "1"
+	}
+	names := make([]string, len(p.rest))
+	for i, name := range p.rest {
+		names[i] = schema.Literal(name)
+	}
+	return column + " NOT IN (" + strings.Join(names, ", ") + ")"
 }
 
 func episodeSnapshot(c *schema.Catalogue) string {
@@ -58,109 +94,85 @@ func episodeSnapshot(c *schema.Catalogue) string {
 // row of the response's own highest version alone: an amendment or a retraction
 // may name another instrument, and the scores of the former one are then no
 // longer answers.
-func scoreSnapshot(c *schema.Catalogue) string {
-	var current []string
-	seen := map[string]bool{}
-	for _, p := range c.Programmes {
-		for _, s := range p.Scores {
-			row := "(" + schema.Literal(s.Name) + ", " + schema.Literal(s.Algorithm) + ", " + schema.Literal(s.ValueSet) + ")"
-			if !seen[row] {
-				seen[row] = true
-				current = append(current, row)
-			}
-		}
-	}
-	which := "0"
-	if len(current) > 0 {
-		which = "(score, algorithm, value_set) IN (" + strings.Join(current, ", ") + ")"
-	}
-	return `CREATE TEMPORARY TABLE derive_score ENGINE = Memory AS
-SELECT *, ` + which + ` AND version = max(version) OVER (PARTITION BY patient_id, response_id)
+const scoreSnapshot = `CREATE TEMPORARY TABLE derive_score ENGINE = Memory AS
+SELECT *, version = max(version) OVER (PARTITION BY patient_id, response_id)
   AND reported_by = 'patient' AND (units IS NOT NULL OR value IS NOT NULL) AS counts
 FROM (
   SELECT patient_id, response_id, score, algorithm, value_set, version, programme, episode_id, timepoint, answered_at, answered_on, reported_by, units, value, predicted
   FROM score PREWHERE %s
   ORDER BY patient_id, response_id, score, algorithm, value_set, version DESC
   LIMIT 1 BY patient_id, response_id, score, algorithm, value_set)`
+
+// snapshotContents is the statement that says whose episodes and which scores
+// the snapshot holds.
+const snapshotContents = `SELECT (SELECT groupUniqArray(toString(programme)) FROM derive_episode),
+  (SELECT groupUniqArray(concat(score, '|', algorithm, '|', value_set)) FROM derive_score WHERE counts)`
+
+// contents are the programmes and the scores of a snapshot.
+type contents struct {
+	programmes []string
+	scores     map[string]bool // by ScoreColumn, as scoreKey writes it
 }
 
-// withStages are the steps of data-model section 4: attach each usable score to
-// an episode, find its timepoint, keep the winner of each cell, pivot.
-func withStages(c *schema.Catalogue, cells []cell) string {
-	return `WITH
-  referral AS (
-    SELECT patient_id, programme, referred_on, max(episode_id) AS episode_id
-    FROM derive_episode WHERE status != 'entered-in-error' GROUP BY patient_id, programme, referred_on),
-  usable AS (
-    SELECT * FROM derive_score WHERE counts),
-  attached AS (
-    SELECT patient_id, episode_id, score, algorithm, value_set, timepoint, answered_at, answered_on, response_id, units, value, predicted
-    FROM usable WHERE episode_id != 0
-    UNION ALL
-    SELECT u.patient_id, r.episode_id, u.score, u.algorithm, u.value_set, u.timepoint, u.answered_at, u.answered_on, u.response_id, u.units, u.value, u.predicted
-    FROM (SELECT * FROM usable WHERE episode_id = 0) AS u
-    ASOF JOIN referral AS r ON u.patient_id = r.patient_id AND u.programme = r.programme AND u.answered_on >= r.referred_on),
-` + slottedStages(c, cells) + `,
-  winner AS (
-    SELECT * FROM slotted WHERE cell != 0
-    ORDER BY patient_id, episode_id, cell, distance, answered_at, response_id LIMIT 1 BY patient_id, episode_id, cell),
-` + wideStage(cells) + `,
-  seen AS (
-    SELECT patient_id, sum(x) AS version
-    FROM (SELECT patient_id, version AS x FROM derive_score UNION ALL SELECT patient_id, version FROM derive_episode) GROUP BY patient_id)
-`
+func scoreKey(s schema.ScoreColumn) string {
+	return strings.Join([]string{s.Name, s.Algorithm, s.ValueSet}, "|")
 }
 
-// wideStage turns the winners into one row an episode.
-func wideStage(cells []cell) string {
-	var columns []string
-	for _, group := range byStem(cells) {
-		is := "cell = " + strconv.Itoa(group.id)
-		value := "units"
-		if group.float {
-			value = "value"
-		}
-		columns = append(columns, "anyIf("+value+", "+is+") AS "+schema.Quote(group.stem),
-			"anyIf(toNullable(answered_on), "+is+") AS "+schema.Quote(group.stem+"_at"))
-		if group.predicted {
-			columns = append(columns, "anyIf(predicted, "+is+") AS "+schema.Quote(group.stem+"_predicted"))
+// within says whether the snapshot has episodes of the branch.
+func (p branch) within(c contents) bool {
+	return slices.ContainsFunc(c.programmes, func(id string) bool {
+		return id == p.ID || p.ID == "" && !slices.Contains(p.rest, id)
+	})
+}
+
+// columnsOf are the columns of outcome that a branch's rows may have a value in:
+// those of every programme, its covariates and its cells.
+func (d derivation) columnsOf(p branch, cells []cell) []schema.Column {
+	ofCells := map[string]bool{}
+	for _, c := range cells {
+		for _, name := range c.columns() {
+			ofCells[name] = true
 		}
 	}
-	return "  wide AS (\n    SELECT " + strings.Join(append([]string{"patient_id", "episode_id"}, columns...), ",\n      ") +
-		"\n    FROM winner GROUP BY patient_id, episode_id)"
+	return slices.DeleteFunc(d.catalogue.Columns(), func(col schema.Column) bool {
+		return !d.catalogue.Shared(col.Name) && !slices.Contains(p.Covariates, col.Name) && !ofCells[col.Name]
+	})
 }
 
-// outcomeRow returns the columns of outcome and the expressions that fill them.
-func outcomeRow(c *schema.Catalogue, cells []cell) (columns []string, selected string) {
+// selected returns the expressions that fill the columns; one that the branch
+// does not have is missing.
+func (d derivation) selected(p branch, cells []cell, columns []schema.Column) string {
 	derived := map[string]string{
 		"fy":        financialYear,
 		"wait_days": "toInt32(dateDiff('day', e.referred_on, e.first_contact_on))",
 		"age_band":  "if(e.age_band != '', toString(e.age_band), " + ageBand() + ")",
 	}
-	ofScores := map[string]bool{}
-	for _, group := range byStem(cells) {
-		ofScores[group.stem], ofScores[group.stem+"_at"], ofScores[group.stem+"_predicted"] = true, true, group.predicted
+	for _, c := range cells {
+		for _, name := range c.columns() {
+			derived[name] = "wide." + schema.Quote(name)
+		}
 	}
-	columns = []string{"patient_id", "episode_id", "version", "live"}
 	expressions := []string{
 		"e.patient_id AS patient_id", "e.episode_id AS episode_id", "assumeNotNull(seen.version) AS version",
 		"toUInt8(e.status != 'entered-in-error') AS live",
 	}
-	for _, col := range c.Columns() {
+	for _, col := range columns {
 		name := schema.Quote(col.Name)
 		expression, ok := derived[col.Name]
 		switch {
 		case ok:
-		case ofScores[col.Name]:
-			expression = "wide." + name
-		default:
+		case d.catalogue.Shared(col.Name) || slices.Contains(p.Covariates, col.Name):
 			expression = "e." + name
+		default:
+			expression = missing(col)
 		}
-		columns = append(columns, name)
 		expressions = append(expressions, expression+" AS "+name)
 	}
-	return columns, strings.Join(expressions, ",\n  ")
+	return strings.Join(expressions, ",\n  ")
 }
+
+// missing is a column's value where there is none.
+func missing(c schema.Column) string { return "defaultValueOfTypeName(" + schema.Literal(c.Type) + ")" }
 
 // ageBand derives the band of an age in years; an age outside all bands has none.
 func ageBand() string {
@@ -172,43 +184,52 @@ func ageBand() string {
 	return b.String() + "'')"
 }
 
-// rows is the statement that returns the derived rows.
-func (d derivation) rows() string {
-	return d.with + "SELECT\n  " + d.selected + `
-FROM derive_episode AS e
-LEFT JOIN wide ON e.patient_id = wide.patient_id AND e.episode_id = wide.episode_id
+// rows is the statement that returns the derived rows of a branch.
+func (d derivation) rows(p branch, cells []cell, columns []schema.Column) string {
+	wide := ""
+	if len(cells) > 0 {
+		wide = "\nLEFT JOIN wide ON e.patient_id = wide.patient_id AND e.episode_id = wide.episode_id"
+	}
+	return withStages(p, cells) + "SELECT\n  " + d.selected(p, cells, columns) + `
+FROM mine AS e` + wide + `
 LEFT JOIN seen ON e.patient_id = seen.patient_id`
 }
 
-// insert is the statement that fills outcome. With moved, an episode whose year
-// of referral changed also leaves a tombstone in its old year, which is another
-// partition and would keep the old row for ever. The filter is that of the
-// snapshots.
-func (d derivation) insert(table string, moved bool, filter string) string {
-	statement := "INSERT INTO " + table + " (" + strings.Join(d.columns, ", ") + ")\n" + d.rows()
+// insert is the statement that fills the outcome of a branch's episodes from a
+// snapshot of those contents. With moved, an episode whose year of referral
+// changed also leaves a tombstone in its old year, which is another partition
+// and would keep the old row for ever. The filter is that of the snapshots.
+func (d derivation) insert(p branch, holds contents, table string, moved bool, filter string) string {
+	cells := p.cells(holds.scores)
+	columns := d.columnsOf(p, cells)
+	names := slices.Clone(keyColumns)
+	for _, col := range columns {
+		names = append(names, schema.Quote(col.Name))
+	}
+	statement := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ")\n" + d.rows(p, cells, columns)
 	if moved {
-		statement += "\nUNION ALL\n" + fmt.Sprintf(d.tombstones, filter)
+		statement += "\nUNION ALL\n" + tombstones(table, columns, filter)
 	}
 	return statement
 }
 
 const financialYear = "toUInt16(toYear(e.referred_on) - (toMonth(e.referred_on) < 4))"
 
-// tombstoneRows selects the live rows of outcome whose episode is now in
-// another year.
-func tombstoneRows(c *schema.Catalogue) string {
+// tombstones selects the live rows of the table whose episode, of this branch, is
+// now in another year.
+func tombstones(table string, columns []schema.Column, filter string) string {
 	row := []string{"o.patient_id", "o.episode_id", "assumeNotNull(seen.version)", "toUInt8(0)"}
-	for _, col := range c.Columns() {
+	for _, col := range columns {
 		switch col.Name {
 		case "programme", "fy", "referred_on":
 			row = append(row, "o."+col.Name)
 		default:
-			row = append(row, "defaultValueOfTypeName("+schema.Literal(col.Type)+")")
+			row = append(row, missing(col))
 		}
 	}
 	return "SELECT " + strings.Join(row, ", ") + `
-FROM (SELECT patient_id, episode_id, programme, fy, referred_on FROM outcome FINAL PREWHERE %s WHERE live = 1) AS o
-JOIN derive_episode AS e ON o.patient_id = e.patient_id AND o.episode_id = e.episode_id
+FROM (SELECT patient_id, episode_id, programme, fy, referred_on FROM ` + table + ` FINAL PREWHERE ` + filter + ` WHERE live = 1) AS o
+JOIN mine AS e ON o.patient_id = e.patient_id AND o.episode_id = e.episode_id
 JOIN seen ON o.patient_id = seen.patient_id
 WHERE o.fy != ` + financialYear
 }

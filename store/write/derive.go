@@ -18,19 +18,19 @@ const (
 	maxSlices = 256
 )
 
-// derive brings the outcome of the touched patients up to date: by name, or all
-// patients slice by slice where the touched ones are nearly all.
-func (w *Writer) derive(ctx context.Context, t *touched) error {
+// derive brings the touched patients' rows of a table of outcomes up to date: by
+// name, or all patients slice by slice where the touched ones are nearly all.
+func (w *Writer) derive(ctx context.Context, d derivation, table string, t *touched) error {
 	t.compact()
 	var episodes, derived uint64
-	row := w.conn.QueryRow(ctx, "SELECT (SELECT count() FROM episode), (SELECT count() FROM outcome)")
+	row := w.conn.QueryRow(ctx, "SELECT (SELECT count() FROM episode), (SELECT count() FROM "+table+")")
 	if err := row.Scan(&episodes, &derived); err != nil {
-		return fmt.Errorf("store: count episode and outcome: %w", err)
+		return fmt.Errorf("store: count episode and %s: %w", table, err)
 	}
 	moved := t.moved && derived > 0
 	size := uint64(chunk)
 	if touched := uint64(len(t.patients)); t.all || touched > chunk && touched*10 > episodes*9 {
-		return w.deriveAll(ctx, outcome, moved)
+		return w.deriveAll(ctx, d, table, moved)
 	} else if touched*50 > episodes {
 		size = largeChunk
 	}
@@ -42,7 +42,7 @@ func (w *Writer) derive(ctx context.Context, t *touched) error {
 		}
 		scopes = append(scopes, s)
 	}
-	return w.deriveScopes(ctx, outcome, scopes, moved)
+	return w.deriveScopes(ctx, d, table, scopes, moved)
 }
 
 // outcome and its successor during a rebuild.
@@ -52,26 +52,43 @@ const (
 )
 
 // deriveAll derives every patient into the table, a slice at a time.
-func (w *Writer) deriveAll(ctx context.Context, table string, moved bool) error {
+func (w *Writer) deriveAll(ctx context.Context, d derivation, table string, moved bool) error {
 	scopes, err := w.slices(ctx)
 	if err != nil {
 		return err
 	}
-	return w.deriveScopes(ctx, table, scopes, moved)
+	return w.deriveScopes(ctx, d, table, scopes, moved)
 }
 
-func (w *Writer) deriveScopes(ctx context.Context, table string, scopes []scope, moved bool) error {
+func (w *Writer) deriveScopes(ctx context.Context, d derivation, table string, scopes []scope, moved bool) error {
 	return w.inSession(ctx, func(c session) error {
 		for _, s := range scopes {
-			if err := c.snapshot(ctx, w.derivation, s); err != nil {
+			if err := c.snapshot(ctx, d, s); err != nil {
 				return err
 			}
-			if _, err := c.conn.ExecContext(s.context(ctx), w.derivation.insert(table, moved, s.condition)); err != nil {
+			if err := c.fill(ctx, d, table, moved, s); err != nil {
 				return fmt.Errorf("store: derive %s: %w", table, err)
 			}
 		}
 		return c.release(ctx)
 	})
+}
+
+// fill derives the snapshot's episodes, a programme at a time.
+func (c session) fill(ctx context.Context, d derivation, table string, moved bool, s scope) error {
+	holds, err := c.contents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range d.branches {
+		if !p.within(holds) {
+			continue
+		}
+		if _, err := c.conn.ExecContext(s.context(ctx), d.insert(p, holds, table, moved, s.condition)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // slices cuts all patients into ranges of about sliceRows facts. Keys are

@@ -43,7 +43,7 @@ func (w *Writer) rebuild(ctx context.Context) error {
 	if err := errors.Join(run("DROP TABLE IF EXISTS "+rebuilt), run("CREATE TABLE "+rebuilt+" AS outcome")); err != nil {
 		return err
 	}
-	if err := w.deriveAll(ctx, rebuilt, false); err != nil {
+	if err := w.deriveAll(ctx, w.derivation, rebuilt, false); err != nil {
 		return err
 	}
 	if err := run("EXCHANGE TABLES outcome AND " + rebuilt); err != nil {
@@ -90,26 +90,70 @@ func (w *Writer) Differences(ctx context.Context) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
+	d := w.derivation
+	rescored, err := w.between(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if rescored {
+		// The rows of an unfinished re-score count in a version, and change nothing
+		// else before they are current.
+		d.columns = slices.DeleteFunc(slices.Clone(d.columns), func(name string) bool { return name == "version" })
+	}
 	var found []Difference
 	err = w.inSession(ctx, func(c session) error {
 		for _, s := range scopes {
-			if err := c.snapshot(ctx, w.derivation, s); err != nil {
+			if err := c.snapshot(ctx, d, s); err != nil {
 				return err
 			}
-			part, err := c.compare(ctx, w.derivation, s)
+			some, err := c.compare(ctx, d, s)
 			if err != nil {
 				return fmt.Errorf("store: compare outcome with a rebuild: %w", err)
 			}
-			found = append(found, part...)
+			found = append(found, some...)
 		}
 		return c.release(ctx)
 	})
 	return found, err
 }
 
-// compare returns the differences among the snapshot's patients.
+// compare returns the differences among the snapshot's patients, a programme at
+// a time: of those that the snapshot or their outcome has.
 func (c session) compare(ctx context.Context, d derivation, s scope) ([]Difference, error) {
-	rows, err := c.conn.QueryContext(s.context(ctx), d.comparison(s.condition))
+	holds, err := c.contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var stored []string
+	row := c.conn.QueryRowContext(s.context(ctx), "SELECT groupUniqArray(toString(programme)) FROM outcome FINAL PREWHERE "+s.condition+" WHERE live = 1")
+	if err := row.Scan(&stored); err != nil {
+		return nil, err
+	}
+	holds.programmes = append(holds.programmes, stored...)
+	var found []Difference
+	for _, p := range d.branches {
+		if !p.within(holds) {
+			continue
+		}
+		var n uint64
+		if err := c.conn.QueryRowContext(s.context(ctx), "SELECT count()"+d.differing(p, s.condition, nil)).Scan(&n); err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			continue
+		}
+		some, err := c.differences(ctx, d, p, s)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// differences names the cells that differ among the branch's episodes.
+func (c session) differences(ctx context.Context, d derivation, p branch, s scope) ([]Difference, error) {
+	rows, err := c.conn.QueryContext(s.context(ctx), d.comparison(p, s.condition))
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +172,9 @@ func (c session) compare(ctx context.Context, d derivation, s scope) ([]Differen
 	return found, rows.Err()
 }
 
-// comparison joins the derived rows with the stored ones. A row missing on
-// either side is one difference, of no column. A tuple is hashed because the
-// hash of several values of which one is NULL is NULL.
-func (d derivation) comparison(filter string) string {
+// comparison is the statement that names the columns in which derived and stored
+// rows differ. A row missing on either side is one difference, of no column.
+func (d derivation) comparison(p branch, filter string) string {
 	values := d.columns[2:] // beside the key
 	side := func(of string) string {
 		texts := make([]string, len(values))
@@ -144,13 +187,22 @@ func (d derivation) comparison(filter string) string {
 	for i, name := range values {
 		labels[i] = schema.Literal(strings.Trim(name, "`"))
 	}
-	hash := "sipHash64(toString(tuple(" + strings.Join(values, ", ") + "))) AS fingerprint"
 	return `SELECT coalesce(d.episode_id, o.episode_id) AS episode,
   if(d.fingerprint IS NULL OR o.fingerprint IS NULL, [''],
-    arrayFilter((name, derived, stored) -> derived != stored, [` + strings.Join(labels, ", ") + `], ` + side("d") + `, ` + side("o") + `)) AS differing
-FROM (SELECT *, ` + hash + ` FROM (` + d.rows() + `) WHERE live = 1) AS d
-FULL JOIN (SELECT *, ` + hash + ` FROM (SELECT * FROM outcome FINAL PREWHERE ` + filter + ` WHERE live = 1)) AS o
+    arrayFilter((name, derived, stored) -> derived != stored, [` + strings.Join(labels, ", ") + `], ` + side("d") + `, ` + side("o") + `)) AS differing` +
+		d.differing(p, filter, values) + "\nORDER BY episode"
+}
+
+// differing joins the derived rows of a branch with the stored ones that differ
+// in any column: those that the branch's programme does not have must be
+// missing. The rows carry the columns named. A tuple is hashed because the hash
+// of several values of which one is NULL is NULL.
+func (d derivation) differing(p branch, filter string, carried []string) string {
+	hash := "sipHash64(toString(tuple(" + strings.Join(d.columns[2:], ", ") + "))) AS fingerprint"
+	row := strings.Join(append([]string{"patient_id", "episode_id"}, carried...), ", ") + ", " + hash
+	return `
+FROM (SELECT ` + row + ` FROM (` + d.rows(p, p.cells(nil), d.catalogue.Columns()) + `) WHERE live = 1) AS d
+FULL JOIN (SELECT ` + row + ` FROM (SELECT * FROM outcome FINAL PREWHERE ` + filter + ` WHERE live = 1 AND ` + p.of("programme") + `)) AS o
   ON d.patient_id = o.patient_id AND d.episode_id = o.episode_id
-WHERE NOT (d.fingerprint IS NOT DISTINCT FROM o.fingerprint)
-ORDER BY episode`
+WHERE NOT (d.fingerprint IS NOT DISTINCT FROM o.fingerprint)`
 }

@@ -13,6 +13,9 @@ func (w *Writer) recover(ctx context.Context) error {
 	if err := w.conn.QueryRow(ctx, "SELECT max(number), max(data_version) FROM batch").Scan(&w.number, &w.dataVersion); err != nil {
 		return fmt.Errorf("store: read table batch: %w", err)
 	}
+	if err := w.conn.Exec(ctx, "DROP TABLE IF EXISTS "+successor); err != nil {
+		return fmt.Errorf("store: drop what a re-score left: %w", err)
+	}
 	open, since, err := w.unfinished(ctx)
 	if err != nil {
 		return err
@@ -75,9 +78,9 @@ func (w *Writer) deriveReceived(ctx context.Context, since time.Time) error {
 		return fmt.Errorf("store: count patients of unfinished batches: %w", err)
 	}
 	if n > chunk {
-		return w.deriveAll(ctx, outcome, true)
+		return w.deriveAll(ctx, w.derivation, outcome, true)
 	}
-	return w.deriveScopes(ctx, outcome, []scope{{condition: "patient_id IN (" + patients + ")"}}, true)
+	return w.deriveScopes(ctx, w.derivation, outcome, []scope{{condition: "patient_id IN (" + patients + ")"}}, true)
 }
 
 // followProgrammes rebuilds outcome where it was filled by another derivation:
@@ -98,10 +101,16 @@ func (w *Writer) followProgrammes(ctx context.Context) (done bool, err error) {
 			return false, err
 		}
 	}
-	err = w.conn.Exec(ctx, "INSERT INTO derivation (at, checksum) SETTINGS async_insert=0 VALUES (fromUnixTimestamp64Milli(toInt64(?)), ?)",
+	return facts > 0, w.recordDerivation(ctx)
+}
+
+// recordDerivation notes by which derivation outcome is filled.
+func (w *Writer) recordDerivation(ctx context.Context) error {
+	// The last row counts, whatever the clock says.
+	err := w.conn.Exec(ctx, "INSERT INTO derivation (at, checksum) SETTINGS async_insert=0 SELECT greatest(fromUnixTimestamp64Milli(toInt64(?)), max(at) + toIntervalMillisecond(1)), ? FROM derivation",
 		w.cfg.Clock().UnixMilli(), w.derivation.checksum)
 	if err != nil {
-		return false, fmt.Errorf("store: record the derivation: %w", err)
+		return fmt.Errorf("store: record the derivation: %w", err)
 	}
-	return facts > 0, nil
+	return nil
 }

@@ -92,6 +92,19 @@ func (c session) snapshot(ctx context.Context, d derivation, s scope) error {
 	return nil
 }
 
+// contents asks what the snapshot holds.
+func (c session) contents(ctx context.Context) (contents, error) {
+	var programmes, scores []string
+	if err := c.conn.QueryRowContext(ctx, snapshotContents).Scan(&programmes, &scores); err != nil {
+		return contents{}, err
+	}
+	holds := contents{programmes: programmes, scores: map[string]bool{}}
+	for _, key := range scores {
+		holds.scores[key] = true
+	}
+	return holds, nil
+}
+
 // release frees the snapshot's memory.
 func (c session) release(ctx context.Context) error {
 	var err error

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -57,8 +58,17 @@ type Config struct {
 	HTTPAddr, Database, User, Password string
 	TLS                                *tls.Config
 	Catalogue                          *schema.Catalogue
-	Log                                *slog.Logger
-	Clock                              func() time.Time
+	// Readers follow a switch of what is current; nil where there are none.
+	Readers Readers
+	Log     *slog.Logger
+	Clock   func() time.Time
+}
+
+// Readers are those who read outcome by a catalogue. Switch gives them the next
+// one while exchange puts its outcome in place; exchange says whether the new
+// one is there, and whether that is known.
+type Readers interface {
+	Switch(next *schema.Catalogue, exchange func() (done, known bool))
 }
 
 // Writer stores facts and derives outcome. There is one to a database; its
@@ -75,6 +85,13 @@ type Writer struct {
 	dataVersion uint64     // of the last batch committed
 	unsettled   touched    // stored facts whose outcome is not derived yet
 	open        []begun    // the batches they came in
+	since       *touched   // whom batches touch while a re-score fills outcome anew; nil: none does
+
+	rescoring   atomic.Bool
+	rescoreRows int64 // about how many responses a slice of a re-score holds
+	// at lets a test act at the steps of a re-score, or end it there as a crash
+	// would; nil in the program.
+	at func(step string) error
 }
 
 // begun is a batch that is stored and not committed.
@@ -89,7 +106,7 @@ func New(ctx context.Context, cfg Config) (*Writer, error) {
 	w := &Writer{
 		conn: cfg.Conn, cfg: cfg, derivation: newDerivation(cfg.Catalogue),
 		http:   &http.Client{Transport: &http.Transport{TLSClientConfig: cfg.TLS, MaxIdleConnsPerHost: 4, DisableCompression: true}},
-		tables: map[Table]map[string]string{},
+		tables: map[Table]map[string]string{}, rescoreRows: rescoreRows,
 	}
 	for _, table := range []Table{Responses, scores, Episodes, Events, Patients} {
 		columns, err := schema.TableColumns(ctx, cfg.Conn, string(table))
@@ -97,6 +114,9 @@ func New(ctx context.Context, cfg Config) (*Writer, error) {
 			return nil, err
 		}
 		w.tables[table] = columns
+	}
+	if err := w.fillMappings(ctx, cfg.Catalogue); err != nil {
+		return nil, err
 	}
 	if err := w.recover(ctx); err != nil {
 		return nil, err
@@ -123,6 +143,9 @@ func (w *Writer) Write(ctx context.Context, b Batch) error {
 		return err
 	}
 	w.unsettled.add(b)
+	if w.since != nil {
+		w.since.add(b)
+	}
 	w.open = append(w.open, begun{number, b.rows()})
 	// The engine goes on with an insert whose sender left. One that ends after
 	// the next derivation would leave facts that outcome does not show.
@@ -138,7 +161,7 @@ func (w *Writer) settle(ctx context.Context) error {
 	if len(w.open) == 0 {
 		return nil
 	}
-	if err := w.derive(ctx, &w.unsettled); err != nil {
+	if err := w.derive(ctx, w.derivation, outcome, &w.unsettled); err != nil {
 		return err
 	}
 	for len(w.open) > 0 {
