@@ -168,7 +168,9 @@ func (r *importRun) decode(ctx context.Context, source *Reader, in *stream, empt
 			return
 		}
 		c.fill(source, r.pipeline.rows)
-		c.bytes = in.bytes.n
+		if c.bytes = in.bytes.n; in.at != nil {
+			c.bytes = max(c.bytes, source.offset())
+		}
 		select {
 		case full <- c:
 		case <-ctx.Done():

@@ -21,6 +21,15 @@ func (p *Pipeline) Reader(d Decoder, format string) *Reader {
 	return &Reader{p: p, decoder: d, format: format, delivery: hex.EncodeToString(id[:])}
 }
 
+// offset is how far a decoder says it is in a source that it does not read from
+// front to back, in bytes; 0 for all others.
+func (s *Reader) offset() int64 {
+	if d, ok := s.decoder.(interface{ Offset() int64 }); ok {
+		return d.Offset()
+	}
+	return 0
+}
+
 // Next fills r, which is empty, with the next record. The error is the
 // decoder's.
 func (s *Reader) Next(r *Record) error {

@@ -18,6 +18,8 @@ type Definition struct {
 	// are forms in use whose codes mean something else.
 	VersionRequired bool   `yaml:"version_required" json:"version_required,omitempty"`
 	Title           string `yaml:"title" json:"title"`
+	// Stratifier says that it tells risks apart and is no measure of outcome.
+	Stratifier bool `yaml:"stratifier" json:"stratifier,omitempty"`
 	// Algorithm names our way of scoring it, odi-1. It changes when a score of
 	// the same answers would.
 	Algorithm string    `yaml:"algorithm" json:"algorithm"`

@@ -9,10 +9,13 @@ import (
 // Programme is one programme of care: who is asked what, when, and how the
 // answers are analysed.
 type Programme struct {
-	ID            string           `yaml:"programme"`
-	Title         string           `yaml:"title"`
-	Default       bool             `yaml:"default"`
-	Instruments   []instruments.ID `yaml:"instruments"`
+	ID          string           `yaml:"programme"`
+	Title       string           `yaml:"title"`
+	Default     bool             `yaml:"default"`
+	Instruments []instruments.ID `yaml:"instruments"`
+	// Main are the instruments of a question that names none; all of them where
+	// the file says nothing.
+	Main          []instruments.ID `yaml:"main_instruments"`
 	Timepoints    []Timepoint      `yaml:"timepoints"`
 	MainFollowUp  string           `yaml:"main_follow_up"` // key of a timepoint
 	Interventions []Named          `yaml:"interventions"`

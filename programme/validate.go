@@ -53,6 +53,12 @@ func (p *Programme) check() []string {
 		c.require(err == nil, field, "%s is not an instrument", id)
 		c.unique(seen, string(id), field)
 	}
+	main := map[string]bool{}
+	for i, id := range p.Main {
+		field := fmt.Sprintf("main_instruments[%d]", i)
+		c.require(seen[string(id)], field, "%s is not among the programme's instruments", id)
+		c.unique(main, string(id), field)
+	}
 	c.require(p.Expected == ExpectedFromRecord || p.Expected == ExpectedFromModel, "expected", "must be record or case_mix")
 	c.require(p.Expected != ExpectedFromRecord || len(p.CaseMix) == 0, "case_mix", "is not used where expected is record: remove it")
 	c.require(p.MinimumPerArm >= 2, "minimum_per_arm", "must be 2 or more")

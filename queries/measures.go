@@ -86,7 +86,9 @@ func (r *reading) measures(p *programme.Programme, timepoint string) []cohort.Me
 	}
 	if !given {
 		for _, n := range Measurable(p) {
-			names = append(names, n.Key)
+			if len(p.Main) == 0 || slices.Contains(p.Main, n.Instrument) {
+				names = append(names, n.Key)
+			}
 		}
 		if param.Kind != ListParam {
 			names = names[:min(len(names), 1)]

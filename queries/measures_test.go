@@ -129,3 +129,23 @@ func TestCategoriesHaveNoMean(t *testing.T) {
 		t.Errorf("a question that takes one instrument and names none is about %s, want odi", first)
 	}
 }
+
+// TestStratifiersSaySo asks for a stratifier by name: its mean is given, with
+// what it is not; a question that names no instrument leaves it out.
+func TestStratifiersSaySo(t *testing.T) {
+	d := open(t, withParts(backPain(300)))
+	says := func(a table) bool {
+		return slices.ContainsFunc(a.Notes, func(n string) bool { return strings.Contains(n, "startback9") && strings.Contains(n, "no outcome") })
+	}
+	if a := d.ask(t, "outcomes", true, "instrument", "startback9"); !says(a) {
+		t.Errorf("notes of startback9: %q", a.Notes)
+	}
+	a := d.ask(t, "outcomes", true, "by", "none")
+	var asked []string
+	for i := range a.Rows {
+		asked = append(asked, a.at(i, "instrument").(string))
+	}
+	if p, _ := programme.Lookup("back-pain"); len(asked) != len(p.Main) || says(a) {
+		t.Errorf("a question that names no instrument asks %v, want the main ones; notes %q", asked, a.Notes)
+	}
+}

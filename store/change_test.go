@@ -288,3 +288,59 @@ func inWords(v *float64) string {
 	}
 	return strconv.FormatFloat(*v, 'g', -1, 64)
 }
+
+// TestChangeColumnsEverywhere uses a virtual column as a condition, a term and
+// a group, and compares with the counts that a question about change returns.
+func TestChangeColumnsEverywhere(t *testing.T) {
+	s, _ := open(t)
+	people(t, s, 300, 8)
+	ctx, all := context.Background(), read.Selection{Programme: "back-pain"}
+	const responder = "odi_12m_responder"
+	asked, err := s.Reader().Moments(ctx, read.Question{Selection: all, Complete: []string{"odi_baseline", "odi_12m"},
+		Change: &read.Change{Baseline: "odi_baseline", FollowUp: "odi_12m"}})
+	if err != nil || len(asked) != 1 || asked[0].Responders == 0 || asked[0].ResponderBase == asked[0].Moments.N {
+		t.Fatalf("responders = %+v, %v, want some, and some in whom the rule is not defined", asked, err)
+	}
+	want := asked[0]
+	count := func(where read.Predicate) int64 {
+		t.Helper()
+		counts, err := s.Reader().Count(ctx, read.Selection{Programme: "back-pain", Where: where})
+		if err != nil || len(counts) != 1 {
+			t.Fatalf("counts = %v, %v", counts, err)
+		}
+		return counts[0].N
+	}
+	is := func(column string, v read.Value) read.Compare {
+		return read.Compare{Column: column, Op: read.Eq, Values: []read.Value{v}}
+	}
+	if n := count(is(responder, read.Value{Number: 1})); n != want.Responders {
+		t.Errorf("%d with %s = 1, want %d", n, responder, want.Responders)
+	}
+	if n := count(read.Not{Of: is(responder, read.Value{Number: 1})}); n != want.ResponderBase-want.Responders {
+		t.Errorf("%d with not %s = 1, want %d", n, responder, want.ResponderBase-want.Responders)
+	}
+	if n := count(read.Present{Column: responder}); n != want.ResponderBase {
+		t.Errorf("%d have a %s, want %d", n, responder, want.ResponderBase)
+	}
+	if n := count(is(responder+"_reason", read.Value{Text: instruments.ReasonBaselineBelowFloor, IsText: true})); n != want.Moments.N-want.ResponderBase {
+		t.Errorf("%d are below the floor, want %d", n, want.Moments.N-want.ResponderBase)
+	}
+	if n := count(read.Compare{Column: "odi_12m_improvement", Op: read.Gt, Values: []read.Value{{Number: 0}}}); n != want.Improved {
+		t.Errorf("%d improved, want %d", n, want.Improved)
+	}
+	groups, err := s.Reader().Moments(ctx, read.Question{Selection: all, Terms: []moments.Term{moments.Column(responder), moments.Column("odi_12m_improvement")}})
+	if err != nil || len(groups) != 1 || !groups[0].Moments.AllExact(1, 2) {
+		t.Fatalf("moments of %s: %+v, %v, want exact sums", responder, groups, err)
+	}
+	if got := groups[0].Moments; got.N != want.ResponderBase || got.Exact[moments.Cell(1, 0)] != moments.FromInt64(want.Responders) {
+		t.Errorf("%d of %d respond, want %d of %d", got.Exact[moments.Cell(1, 0)].Lo, got.N, want.Responders, want.ResponderBase)
+	}
+	levels, err := s.Reader().Levels(ctx, all, responder)
+	if err != nil || !slices.Equal(levels, []string{"0", "1"}) {
+		t.Errorf("levels of %s = %v, %v", responder, levels, err)
+	}
+	_, err = s.Reader().Count(ctx, read.Selection{Programme: "back-pain", Where: read.Present{Column: "odi_12m_better"}})
+	if err == nil || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "odi_12m") || !strings.Contains(err.Error(), "_responder") {
+		t.Errorf("an unknown column: %v, want a short error with the closest scores and the parts of a change", err)
+	}
+}

@@ -14,7 +14,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/lumbar-health/lumbar/instruments"
-	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/record"
 	"github.com/lumbar-health/lumbar/store"
 	"github.com/lumbar-health/lumbar/store/schema"
@@ -299,7 +298,7 @@ func TestRebuildCheckFindsCorruption(t *testing.T) {
 
 func catalogueOf(t testing.TB) *schema.Catalogue {
 	t.Helper()
-	c, err := schema.NewCatalogue(programme.All())
+	c, err := schema.NewCatalogue(fewer())
 	if err != nil {
 		t.Fatal(err)
 	}

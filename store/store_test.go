@@ -9,6 +9,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/internal/chtest"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/record"
@@ -21,10 +22,23 @@ func TestMain(m *testing.M) { chtest.Main(m) }
 
 var received = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
+// fewer are the built-in programmes with some of their instruments: the checks
+// of a test repeat statements whose length is that of outcome's columns.
+func fewer() []*programme.Programme {
+	asked := []instruments.ID{"odi", "startback9", "nrs_back", "nrs_leg", "eq5d5l", "eqvas", "eq5d3l", "ohs", "oks"}
+	var out []*programme.Programme
+	for _, p := range programme.All() {
+		narrow := *p
+		narrow.Instruments = slices.DeleteFunc(slices.Clone(p.Instruments), func(id instruments.ID) bool { return !slices.Contains(asked, id) })
+		out = append(out, &narrow)
+	}
+	return out
+}
+
 func config(db *chtest.DB) store.Config {
 	return store.Config{
 		Addr: db.Addr, HTTPAddr: db.HTTPAddr, Database: db.Database, User: db.User, Password: db.Password,
-		Programmes: programme.All(), Clock: func() time.Time { return received.Add(time.Minute) },
+		Programmes: fewer(), Clock: func() time.Time { return received.Add(time.Minute) },
 	}
 }
 
@@ -104,7 +118,14 @@ func TestMigrateRefusesForeignDatabases(t *testing.T) {
 
 // TestCatalogueIsTheTable holds the Go list of columns equal to the table.
 func TestCatalogueIsTheTable(t *testing.T) {
-	_, conn := open(t)
+	db := chtest.New(t)
+	conn, cfg := db.Conn(t), config(db)
+	cfg.Programmes = programme.All()
+	s, err := store.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
 	catalogue, err := schema.NewCatalogue(programme.All())
 	if err != nil {
 		t.Fatal(err)

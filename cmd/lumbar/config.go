@@ -35,6 +35,7 @@ var settings = map[string]any{
 	"instruments.definitions_dir": "",
 	"instruments.dsu_dir":         "",
 	"instruments.wording_dir":     "",
+	"instruments.fhir_file":       "",
 	"log.level":                   "info",
 	"log.format":                  "text",
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -41,6 +42,7 @@ func (h *house) faces(who web.Authenticator, advice string) (*faces, error) {
 		return nil, err
 	}
 	f := &faces{page: page, records: ihttp.NewRecords(h.pipeline, h.log)}
+	f.records.SpoolIn(filepath.Join(h.dir, "spool"))
 	routes := slices.Concat(
 		api.New(h.desk, catalogue.New(h.programmes, h.wordings, time.Now), h.log).Routes(), f.records.Routes(), page.Routes(),
 		grafana.Routes(h.desk, programmes, h.log), h.operations(),

@@ -19,7 +19,9 @@ import (
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/arrowfile"
 	"github.com/lumbar-health/lumbar/ingest/csvfile"
+	"github.com/lumbar-health/lumbar/ingest/fhir"
 	"github.com/lumbar-health/lumbar/ingest/nhsproms"
+	"github.com/lumbar-health/lumbar/ingest/parquet"
 	"github.com/lumbar-health/lumbar/ingest/wire"
 )
 
@@ -108,7 +110,7 @@ func readMapping(path string) ([]byte, error) {
 
 // importFormats are the formats of files.
 func importFormats() []ingest.Format {
-	return []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format(), csvfile.Format()}
+	return []ingest.Format{nhsproms.Format(), arrowfile.Format(), fhir.Format(), wire.Format(), parquet.Format(), csvfile.Format()}
 }
 
 // importPaths are the files to read, folders resolved, in order.
@@ -186,6 +188,12 @@ func progressOn(errs io.Writer, name string) (progress func(ingest.Progress), fi
 // mostRejections is how many rejected records the report shows one by one.
 const mostRejections = 20
 
+// ruleAdvice is what to do about rules whose names do not say it.
+var ruleAdvice = map[string]string{
+	ingest.RuleEncoding: " (not UTF-8: save the file as UTF-8, or declare its encoding in a mapping)",
+	ingest.RuleColumns:  " (more or fewer cells than the header has)",
+}
+
 // printImport writes the report: a line a file, the sum, and why records were
 // rejected.
 func printImport(cmd *cobra.Command, result *importResult) error {
@@ -203,7 +211,7 @@ func printImport(cmd *cobra.Command, result *importResult) error {
 		fmt.Fprintf(&b, "%d responses came with another score than ours; ours is stored\n", result.ScoreMismatch)
 	}
 	for _, rule := range result.RuleNames() {
-		fmt.Fprintf(&b, "rejected for %s: %d\n", rule, result.Rules[rule])
+		fmt.Fprintf(&b, "rejected for %s: %d%s\n", rule, result.Rules[rule], ruleAdvice[rule])
 	}
 	for i, row := range result.Rejections {
 		if i == mostRejections {

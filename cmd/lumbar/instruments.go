@@ -5,17 +5,18 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/lumbar-health/lumbar/ingest/fhir"
 	"github.com/lumbar-health/lumbar/instruments"
 )
 
-// folders are those that instruments were last read from.
+// folders are those, and the file, that instruments were last read from.
 var folders struct {
 	sync.Mutex
-	definitions, mappings string
+	definitions, mappings, fhir string
 }
 
 // useInstruments reads the configured folders of definitions and of mapping
-// tables, for whatever command follows.
+// tables, and the table of FHIR questionnaires, for whatever command follows.
 func useInstruments(config string) error {
 	k, err := readConfig(config)
 	if err != nil {
@@ -34,6 +35,12 @@ func useInstruments(config string) error {
 			return fmt.Errorf("instruments.dsu_dir %s: %w", dir, err)
 		}
 		folders.mappings = dir
+	}
+	if path := k.String("instruments.fhir_file"); path != folders.fhir {
+		if err := fhir.UseQuestionnaires(path); err != nil {
+			return fmt.Errorf("instruments.fhir_file %s: %w", path, err)
+		}
+		folders.fhir = path
 	}
 	return nil
 }

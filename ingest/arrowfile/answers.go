@@ -199,7 +199,7 @@ func (d *Decoder) flag(i int, rec *ingest.Record) {
 func (d *Decoder) Quote() (body []byte, whole bool) {
 	var broken error
 	defer func() { whole = whole && broken == nil }()
-	defer guard(d.source, &broken)
+	defer guard(d.source, d.form, &broken)
 	fields := map[string]json.RawMessage{}
 	i := d.at - 1
 	for j := range d.fields {

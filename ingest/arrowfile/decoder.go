@@ -23,11 +23,22 @@ func Format() ingest.Format {
 	}}
 }
 
+// Batches are the record batches of a table, one after the other. A batch is
+// valid until the next one is asked for.
+type Batches interface {
+	Schema() *arrow.Schema
+	Next() bool
+	Record() arrow.Record
+	Err() error
+	Release()
+}
+
 // Decoder reads the rows of a table, record batch by record batch. Close it.
 type Decoder struct {
 	source    string
+	form      string // of the source, for messages
 	kinds     wire.Kind
-	reader    *ipc.Reader
+	reader    Batches
 	converter *wire.Converter
 	batch     arrow.Record
 	fields    []bound // of the columns
@@ -50,19 +61,29 @@ type bound struct {
 // NewDecoder reads the schema. A column that is no field of the given kinds of
 // row, nor a covariate of a programme, refuses the source.
 func NewDecoder(in ingest.Input, kinds wire.Kind) (_ *Decoder, err error) {
-	defer guard(in.Name, &err)
+	defer guard(in.Name, form, &err)
 	source, err := newMessages(in.Reader)
 	if err != nil {
-		return nil, damaged(in.Name, err)
+		return nil, damaged(in.Name, form, err)
 	}
 	// The reader's memory is Go's: texts of a batch may outlive it.
-	reader, err := ipc.NewReader(source, ipc.WithAllocator(&bounded{Allocator: memory.NewGoAllocator()}))
+	reader, err := ipc.NewReader(source, ipc.WithAllocator(Bounded(memory.NewGoAllocator())))
 	if err != nil {
-		return nil, damaged(in.Name, err)
+		return nil, damaged(in.Name, form, err)
 	}
-	d := &Decoder{source: in.Name, kinds: kinds, reader: reader, converter: wire.NewConverter(in.Setting)}
+	return NewTable(in, kinds, form, reader)
+}
+
+// form is what messages call this format.
+const form = "Arrow"
+
+// NewTable reads the rows of a table that another form of file holds, whose
+// name messages bear. Texts of a batch may outlive it. The decoder releases the
+// batches, also where the schema is refused.
+func NewTable(in ingest.Input, kinds wire.Kind, form string, batches Batches) (*Decoder, error) {
+	d := &Decoder{source: in.Name, form: form, kinds: kinds, reader: batches, converter: wire.NewConverter(in.Setting)}
 	if err := d.bind(in.Setting); err != nil {
-		reader.Release()
+		batches.Release()
 		return nil, err
 	}
 	return d, nil
@@ -120,7 +141,7 @@ func (d *Decoder) refuse(wrong string) error {
 
 // Next fills rec with the next row.
 func (d *Decoder) Next(rec *ingest.Record) (err error) {
-	defer guard(d.source, &err)
+	defer guard(d.source, d.form, &err)
 	for d.batch == nil || d.at >= int(d.batch.NumRows()) {
 		if err := d.nextBatch(); err != nil {
 			return err
@@ -155,13 +176,13 @@ const maxRows = 1 << 24
 func (d *Decoder) nextBatch() error {
 	if !d.reader.Next() {
 		if err := d.reader.Err(); err != nil && err != io.EOF {
-			return damaged(d.source, err)
+			return damaged(d.source, d.form, err)
 		}
 		return io.EOF
 	}
 	d.batch, d.at = d.reader.Record(), 0
 	if d.batch.NumRows() > min(maxRows, size(d.batch)) {
-		return damaged(d.source, errFraming)
+		return damaged(d.source, d.form, errFraming)
 	}
 	for j := range d.fields {
 		b := &d.fields[j]
@@ -215,20 +236,24 @@ func (d *Decoder) set(b *bound, i int, rec *ingest.Record) {
 	}
 }
 
-// damaged says that the source can not be read as Arrow.
-func damaged(source string, err error) error {
-	return &ingest.FileError{Source: source, Wrong: "can not be read as Arrow", Advice: "write it again as an Arrow IPC file or stream", Err: err}
+// damaged says that the source can not be read as what it seems to be.
+func damaged(source, form string, err error) error {
+	return &ingest.FileError{Source: source, Wrong: "can not be read as " + form, Advice: "write it again as a file that other programs read", Err: err}
 }
 
-// guard turns a panic of the Arrow library on a malformed source into an error.
-func guard(source string, err *error) {
+// guard turns a panic of the library on a malformed source into an error.
+func guard(source, form string, err *error) {
 	if p := recover(); p != nil {
-		*err = damaged(source, fmt.Errorf("%v", p))
+		*err = damaged(source, form, fmt.Errorf("%v", p))
 	}
 }
 
 // maxMemory is what the buffers of one batch may take, unpacked.
 const maxMemory = 1 << 30
+
+// Bounded returns an allocator that panics where a buffer is larger than any
+// batch needs, or all of them together are. It is for one goroutine.
+func Bounded(of memory.Allocator) memory.Allocator { return &bounded{Allocator: of} }
 
 // bounded refuses to allocate what no real batch needs: a length in a damaged
 // or hostile source is only a number. The reader turns its panic into an error.

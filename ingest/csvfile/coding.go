@@ -80,8 +80,8 @@ func (d *Decoder) checkCoding(name string, o opened) error {
 			}
 		}
 	}
-	for def, c := range seen {
-		if c.off() {
+	for _, def := range instruments.All() { // in one order, whatever the file has
+		if c := seen[def]; c != nil && c.off() {
 			return &ingest.FileError{
 				Source: name, Wrong: fmt.Sprintf("seems to have the answers to %s coded one off: some are one beyond the items' range and none is at its other end", def.ID),
 				Advice: "give a mapping file with a table of codes, see docs/csv.md; nothing of it was stored",

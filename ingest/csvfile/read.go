@@ -22,6 +22,7 @@ type lineReader struct {
 	texts   map[string]string // words that repeat
 	value   wire.Value
 	reasons []missingItem
+	why     []string
 	named   [2]string // instrument and version whose items are in keys
 	keys    []instruments.Item
 }
@@ -88,7 +89,7 @@ func (l *lineReader) read(p *rowPlan, row *wire.Row, rec *ingest.Record) {
 		}
 	}
 	l.readCovariates(row)
-	l.readItems(p, row)
+	l.readItems(p, row, rec == nil)
 }
 
 // kind finds the kind of the row, which decides what its fields mean.
@@ -175,8 +176,9 @@ func (l *lineReader) readCovariates(row *wire.Row) {
 }
 
 // readItems reads the item columns of a response. Those that no row of the
-// table's narrower questionnaires has are empty.
-func (l *lineReader) readItems(p *rowPlan, row *wire.Row) {
+// table's narrower questionnaires has are empty. A row that is only flagged
+// needs its reasons as JSON.
+func (l *lineReader) readItems(p *rowPlan, row *wire.Row, flagged bool) {
 	if len(p.items) == 0 || row.Kind != wire.KindResponse {
 		return
 	}
@@ -191,8 +193,11 @@ func (l *lineReader) readItems(p *rowPlan, row *wire.Row) {
 	if !plain {
 		row.Answers = l.answers(p)
 	}
-	if len(l.reasons) > 0 {
+	switch {
+	case len(l.reasons) > 0 && flagged:
 		row.Missing = l.missing(row)
+	case len(l.reasons) > 0:
+		row.ItemMissing = l.byItem(len(p.items))
 	}
 }
 
@@ -267,6 +272,15 @@ func (l *lineReader) answers(p *rowPlan) []byte {
 		text = v.AppendJSON(text)
 	}
 	return append(text, ']')
+}
+
+// byItem is why items have no answer, by their place.
+func (l *lineReader) byItem(n int) []string {
+	l.why = append(l.why[:0], make([]string, n)...)
+	for _, m := range l.reasons {
+		l.why[m.item] = m.why
+	}
+	return l.why
 }
 
 // missing writes why items have no answer, by their keys.

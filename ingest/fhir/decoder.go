@@ -52,6 +52,7 @@ type Decoder struct {
 	held     int     // bytes of them
 	draining bool    // the Bundle is at its end
 
+	entries  int // read
 	last     entry
 	resource resource
 	row      wire.Row
@@ -214,7 +215,10 @@ func (d *Decoder) next() (e entry, err error) {
 		e, d.waiting = d.waiting[0], d.waiting[1:]
 		return e, nil
 	}
-	d.draining, d.waiting, d.held = false, nil, 0
+	if d.draining {
+		d.draining, d.waiting, d.held = false, nil, 0
+	}
+	defer func() { d.entries++ }()
 	if d.bundles != nil {
 		e, err = d.bundles.next()
 		if errors.Is(err, errEnd) {
@@ -224,6 +228,9 @@ func (d *Decoder) next() (e entry, err error) {
 		return e, err
 	}
 	e.text, err = d.objects.Next()
+	if d.accepted == AcceptResponse && d.entries > 0 && !errors.Is(err, io.EOF) {
+		return e, &ingest.FileError{Source: d.source, Wrong: "goes on after the resource", Advice: "send one QuestionnaireResponse, or several in a Bundle"}
+	}
 	e.line = d.objects.Line
 	switch {
 	case err == nil:

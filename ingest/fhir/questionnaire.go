@@ -68,15 +68,20 @@ func known() *table {
 
 // UseQuestionnaires adds a site's table of questionnaires, a YAML file of the
 // form of the built-in one. Its entries go before the built-in ones. It is
-// called once, after instruments.UseDefinitions and before anything is read.
+// called after instruments.UseDefinitions and before anything is read. An empty
+// path is the built-in table alone. On an error nothing changes.
 func UseQuestionnaires(path string) error {
+	if path == "" {
+		inUse.Store(nil)
+		return nil
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("fhir: the table of questionnaires can not be read: %w", err)
+		return errors.New("it can not be read: check the path and its permissions")
 	}
 	site, err := readTable(text)
 	if err != nil {
-		return fmt.Errorf("fhir: table of questionnaires %s: %w", path, err)
+		return fmt.Errorf("it is no table of questionnaires (docs/fhir.md): %w", err)
 	}
 	base, err := readTable(builtIn)
 	if err != nil {
@@ -131,6 +136,7 @@ func (m *mapping) check() error {
 type form struct {
 	definition *instruments.Definition // nil: not known, err says why
 	err        error
+	version    string         // as the sender names it; empty = the current one
 	items      map[string]int // by linkId
 	scores     map[string]bool
 	ignored    map[string]bool
@@ -169,7 +175,7 @@ func (t *table) resolve(canonical string) *form {
 
 // formOf collects what is known of a questionnaire; m may be nil.
 func (t *table) formOf(id instruments.ID, version string, m *mapping) *form {
-	f := &form{items: map[string]int{}, scores: map[string]bool{}, ignored: map[string]bool{}}
+	f := &form{version: version, items: map[string]int{}, scores: map[string]bool{}, ignored: map[string]bool{}}
 	f.definition, f.err = instruments.Lookup(id, version)
 	if f.err != nil {
 		return f

@@ -125,10 +125,14 @@ func (r *resource) identify(row *wire.Row, qualified bool) {
 	switch {
 	case row.Value == "" && r.id != "":
 		row.System, row.Value = r.base(), r.kind+"/"+r.id
-	case row.Value != "" && row.System == "":
+		return
+	case row.Value == "":
+		row.System = ""
+		return
+	case row.System == "":
 		row.System = r.base()
-		fallthrough
-	case row.Value != "" && qualified:
+	}
+	if qualified {
 		row.Value = r.kind + "/" + row.Value
 	}
 }

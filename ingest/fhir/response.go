@@ -54,7 +54,7 @@ func (d *Decoder) answered(r *resource, rec *ingest.Record) {
 		rec.RejectInstrument(f.err)
 		return
 	}
-	row.Instrument, row.InstrumentVersion = string(f.definition.ID), f.definition.Version
+	row.Instrument, row.InstrumentVersion = string(f.definition.ID), f.version
 	if v := extension(r.get("extension"), extensionScore); v != nil {
 		d.answers.supply(v)
 	}

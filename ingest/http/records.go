@@ -38,17 +38,21 @@ const (
 type Records struct {
 	pipeline *ingest.Pipeline
 	batcher  *ingest.Batcher
+	jobs     *jobs
 	log      *slog.Logger
 }
 
 // NewRecords returns the handlers of the record routes. Close it to write what
 // is under way.
 func NewRecords(p *ingest.Pipeline, log *slog.Logger) *Records {
-	return &Records{pipeline: p, batcher: p.NewBatcher(), log: log}
+	return &Records{pipeline: p, batcher: p.NewBatcher(), jobs: newJobs(p, log), log: log}
 }
 
-// Close writes what was received and stops.
-func (h *Records) Close() error { return h.batcher.Close() }
+// Close writes what was received and stops; an import under way breaks off.
+func (h *Records) Close() error {
+	h.jobs.close()
+	return h.batcher.Close()
+}
 
 // Reply is the answer to records: what became of each, and the counts.
 type Reply struct {
@@ -68,6 +72,8 @@ type RowReply struct {
 	Reasons []ingest.Reason `json:"reasons,omitempty"`
 	// Flags are what someone must look at, whatever became of the record.
 	Flags []string `json:"flags,omitempty"`
+
+	line int // of the source
 }
 
 func (h *Records) handler(kind wire.Kind) http.Handler {
@@ -111,23 +117,9 @@ func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (
 	if err != nil || media != mediaJSON && media != mediaNDJSON && media != mediaArrow {
 		return nil, nil, &refusal{http.StatusUnsupportedMediaType, "send " + mediaJSON + ", " + mediaNDJSON + " or " + mediaArrow}
 	}
-	body := io.Reader(http.MaxBytesReader(w, r.Body, MaxBody))
-	done = func() {}
-	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
-	case "", "identity":
-	case "gzip", "zstd":
-		plain, err := ingest.Decompress(body)
-		if err != nil {
-			return nil, nil, problemOf(err, nil)
-		}
-		body, done = plain, func() { plain.Close() }
-	default:
-		return nil, nil, &refusal{http.StatusUnsupportedMediaType, "compress with gzip or zstd, or not at all"}
-	}
-	in := ingest.Input{
-		Name:    "the body",
-		Reader:  bufio.NewReaderSize(&capped{r: body, left: MaxUnpacked}, 64<<10),
-		Setting: h.pipeline.Setting,
+	in, done, refused := h.input(w, r)
+	if refused != nil {
+		return nil, nil, refused
 	}
 	var d ingest.Decoder
 	format := wire.Name
@@ -146,6 +138,34 @@ func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (
 		done = func() { c.Close(); before() }
 	}
 	return h.pipeline.Reader(d, format), done, nil
+}
+
+// input unpacks the body.
+func (h *Records) input(w http.ResponseWriter, r *http.Request) (in ingest.Input, done func(), _ *refusal) {
+	body, done, refused := unpacked(http.MaxBytesReader(w, r.Body, MaxBody), r)
+	if refused != nil {
+		return in, nil, refused
+	}
+	return ingest.Input{
+		Name:    "the body",
+		Reader:  bufio.NewReaderSize(&capped{r: body, left: MaxUnpacked}, 64<<10),
+		Setting: h.pipeline.Setting,
+	}, done, nil
+}
+
+// unpacked is the body without the compression that its header names.
+func unpacked(body io.Reader, r *http.Request) (_ io.Reader, done func(), _ *refusal) {
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+	case "", "identity":
+		return body, func() {}, nil
+	case "gzip", "zstd":
+		plain, err := ingest.Decompress(body)
+		if err != nil {
+			return nil, nil, problemOf(err, nil)
+		}
+		return plain, func() { plain.Close() }, nil
+	}
+	return nil, nil, &refusal{http.StatusUnsupportedMediaType, "compress with gzip or zstd, or not at all"}
 }
 
 // errUnpacked says that a body grew beyond MaxUnpacked.
@@ -210,7 +230,7 @@ func (reply *Reply) add(rec *ingest.Record) {
 	default:
 		reply.Rejected++
 	}
-	reply.Rows = append(reply.Rows, RowReply{Row: reply.Read, ID: rec.ID, Result: rec.Result, Reasons: rec.Reasons, Flags: rec.Flags})
+	reply.Rows = append(reply.Rows, RowReply{Row: reply.Read, ID: rec.ID, Result: rec.Result, Reasons: rec.Reasons, Flags: rec.Flags, line: rec.Line})
 }
 
 // problemOf turns an error into an answer. Our own errors stay in the log.

@@ -36,7 +36,7 @@ func (h *Records) Routes() []web.Route {
 			},
 		})
 	}
-	return routes
+	return append(routes, h.fhirRoutes()...)
 }
 
 // rowSchema lists the fields of one kind of row, nested as in JSON. What a

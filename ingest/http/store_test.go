@@ -16,7 +16,10 @@ import (
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/arrowfile"
+	"github.com/lumbar-health/lumbar/ingest/csvfile"
+	"github.com/lumbar-health/lumbar/ingest/fhir"
 	"github.com/lumbar-health/lumbar/ingest/nhsproms"
+	"github.com/lumbar-health/lumbar/ingest/parquet"
 	"github.com/lumbar-health/lumbar/ingest/wire"
 	"github.com/lumbar-health/lumbar/internal/chtest"
 	"github.com/lumbar-health/lumbar/programme"
@@ -94,7 +97,7 @@ func install(t testing.TB) *installation {
 	reg := prometheus.NewRegistry()
 	in := &installation{t: t, db: db, metrics: reg, writer: storeWriter{s.Writer()}, options: ingest.Options{
 		Setting: ingest.Setting{Programmes: programme.All(), Key: []byte("a key for tests only, 32 bytes .."), TestNumbers: true, Now: now},
-		Formats: []ingest.Format{nhsproms.Format(), arrowfile.Format(), wire.Format()},
+		Formats: []ingest.Format{nhsproms.Format(), arrowfile.Format(), fhir.Format(), wire.Format(), parquet.Format(), csvfile.Format()},
 		Metrics: reg,
 	}}
 	in.pipeline = ingest.New(in.writer, in.options)

@@ -30,13 +30,14 @@ type Objects struct {
 	// Line is that of the object that Next returned last.
 	Line int
 	// Text is the object that was read last, or of one that is too long its
-	// beginning. It is valid until the next one is read.
+	// beginning and its end. It is valid until the next one is read.
 	Text []byte
 
 	in    *bufio.Reader
 	at    int // lines read
 	begun bool
 	ended bool
+	tail  []byte // of an object that is too long
 }
 
 // Errors of Next and Value.
@@ -143,6 +144,8 @@ func (o *Objects) nextLine() ([]byte, error) {
 			part, err = o.in.ReadSlice('\n')
 			if tooLong = tooLong || len(o.Text)+len(part) > MaxObject; !tooLong {
 				o.Text = append(o.Text, part...)
+			} else {
+				o.over(part)
 			}
 			if !errors.Is(err, bufio.ErrBufferFull) {
 				break
@@ -155,6 +158,7 @@ func (o *Objects) nextLine() ([]byte, error) {
 			return nil, err
 		case tooLong:
 			o.ended = err != nil
+			o.join()
 			return nil, ErrTooLong
 		case len(line) > 0:
 			o.ended = err != nil
@@ -219,8 +223,10 @@ func (o *Objects) Value(c byte) ([]byte, error) {
 		if err != nil {
 			return nil, broken(err)
 		}
-		if len(o.Text) <= MaxObject { // the rest of a longer one is read over
+		if len(o.Text) <= MaxObject {
 			o.Text = append(o.Text, c)
+		} else { // the rest of a longer one is read over
+			o.over([]byte{c})
 		}
 		switch {
 		case escaped:
@@ -239,9 +245,26 @@ func (o *Objects) Value(c byte) ([]byte, error) {
 		}
 	}
 	if len(o.Text) > MaxObject {
+		o.join()
 		return nil, ErrTooLong
 	}
 	return o.Text, nil
+}
+
+// maxTail is how much is kept of the end of an object that is too long.
+const maxTail = 64 << 10
+
+// over takes a part of an object that is beyond the longest one.
+func (o *Objects) over(part []byte) {
+	if o.tail = append(o.tail, part...); len(o.tail) > 2*maxTail {
+		o.tail = append(o.tail[:0], o.tail[len(o.tail)-maxTail:]...)
+	}
+}
+
+// join puts the end of an object that is too long after its beginning.
+func (o *Objects) join() {
+	o.Text = append(o.Text, o.tail[max(len(o.tail)-maxTail, 0):]...)
+	o.tail = o.tail[:0]
 }
 
 // skipScalar reads over a number, word or string where an object should be.

@@ -189,6 +189,15 @@ func plainCodes(raw []byte, codes []int16) (_ []int16, ok bool) {
 
 // readMissing reads why items have no answer.
 func readMissing(row *Row, rec *ingest.Record, v *ingest.Response) {
+	for i, why := range row.ItemMissing[:min(len(row.ItemMissing), len(v.Definition.Items))] {
+		if why == "" {
+			continue
+		}
+		if v.MissingReasons == nil {
+			v.MissingReasons = make([]string, len(v.Definition.Items))
+		}
+		v.MissingReasons[i] = why
+	}
 	if len(row.Missing) == 0 {
 		return
 	}

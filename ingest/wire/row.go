@@ -53,10 +53,11 @@ type Row struct {
 	AnsweredAt                             Moment
 	ReportedBy                             string
 	Provider, Timepoint                    string
-	Answers                                []byte  // JSON; nil where Codes are all there is
-	Codes                                  []int16 // of a table; all answers are whole numbers
-	FromTable                              bool    // as many answers as its widest questionnaire has
-	Missing                                []byte  // JSON object: item key to reason
+	Answers                                []byte   // JSON; nil where Codes are all there is
+	Codes                                  []int16  // of a table; all answers are whole numbers
+	FromTable                              bool     // as many answers as its widest questionnaire has
+	Missing                                []byte   // JSON object: item key to reason
+	ItemMissing                            []string // of a table: the reason of each item, empty where it has none
 	SuppliedScore, Predicted               *float64
 	ReferredOn, FirstContactOn             Moment
 	TreatmentStart, DischargedOn           Moment

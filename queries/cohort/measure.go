@@ -35,11 +35,14 @@ func (m Measure) scale() disclosure.Scale {
 }
 
 // notes say which of several value sets an index is by: the same answers have
-// another one under each.
+// another one under each. And they say of what no mean change should be read.
 func (r Request) notes() (notes []string) {
 	for _, m := range r.Measures {
 		if m.Score.ValueSet != "" {
 			notes = append(notes, fmt.Sprintf("%s is the index under value set %s.", m.Name, m.Score.ValueSet))
+		}
+		if d, err := instruments.Lookup(m.Score.Instrument, ""); err == nil && d.Stratifier {
+			notes = append(notes, fmt.Sprintf("%s tells risks apart and is no outcome: read how its classes change, not a mean.", m.Name))
 		}
 	}
 	return notes

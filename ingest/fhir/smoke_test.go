@@ -1,8 +1,0 @@
-package fhir_test
-
-import "testing"
-
-func TestSmoke(t *testing.T) {
-	r := kept(t, odi())
-	t.Logf("%+v", r.Responses[0].Response)
-}

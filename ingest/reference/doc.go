@@ -1,0 +1,6 @@
+// Package reference reads reference data: organisations, deprivation by small
+// area, the list of national data opt-outs, ethnic categories.
+//
+// It never stores anything, never keeps an NHS number, and never takes a part of
+// a list whose other part it refused.
+package reference
