@@ -55,7 +55,7 @@ func TestFilesThatCanNotBeRead(t *testing.T) {
 		{[]string{at("cut.arrow", responses[:len(responses)/2])}, []string{"cut.arrow", "cut short or damaged"}},
 		{[]string{at("lacking.csv", []byte(strings.ReplaceAll(string(hip), "Arthritis", "Arthrosis")))}, []string{"lacking.csv", "arthritis", "give the record-level file"}},
 		{[]string{"--format", "nhs-proms", at("table.csv", []byte("Organisation Code,Measure\nRTR,EQ VAS\n"))}, []string{"table.csv", "give the record-level"}},
-		{[]string{at("other.csv", []byte("a,b\n1,2\n"))}, []string{"other.csv", "nhs-proms, arrow, ndjson"}},
+		{[]string{at("other.csv", []byte("a,b\n1,2\n"))}, []string{"other.csv", "nhs-proms, arrow, fhir, ndjson, parquet, csv"}},
 		{[]string{at("letter.docx", []byte("PK\x03\x04 this is no table"))}, []string{"letter.docx", "name the format"}},
 		{[]string{"--format", "nhs-proms", at("noise", []byte{0xff, 0xfe, 0, 1, 2})}, []string{"noise", "is not a CSV file"}},
 		{[]string{at("cut.json", []byte("["+oneAnswer+","+oneAnswer[:60]))}, []string{"cut.json", "cut short", "nothing of it was stored"}},
@@ -79,7 +79,7 @@ func TestFilesThatCanNotBeRead(t *testing.T) {
 	}
 	// A format that there is none of is a mistake in the call, told before any file
 	// or data directory is opened.
-	refused(t, in.run(t, "import", "--format", "xlsx", at("whole.csv", hip)), 2, "xlsx", "nhs-proms, arrow, ndjson")
+	refused(t, in.run(t, "import", "--format", "xlsx", at("whole.csv", hip)), 2, "xlsx", "nhs-proms, arrow, fhir, ndjson, parquet, csv")
 	if v, err := h.desk.DataVersion(t.Context()); v != 0 || err != nil {
 		t.Errorf("something was stored: data version %d, %v", v, err)
 	}

@@ -16,6 +16,21 @@ import (
 	"github.com/lumbar-health/lumbar/ingest/csvfile"
 )
 
+// TestDocumentedTable: the table that docs/csv.md shows is taken as it stands.
+func TestDocumentedTable(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "csv.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?ms)^```csv\n(.+?)^```$").FindSubmatch(text)
+	if shown == nil {
+		t.Fatal("the document shows no table")
+	}
+	if list := decode(t, string(shown[1]), ""); len(list) != 1 || len(list[0].Reasons) > 0 {
+		t.Errorf("%d records, %v", len(list), list[0].Reasons)
+	}
+}
+
 // documented is the mapping that docs/csv.md shows.
 func documented(t testing.TB) string {
 	t.Helper()

@@ -40,6 +40,7 @@ type Decoder struct {
 	accepted  Accepted
 	table     *table
 	forms     map[string]*form
+	watched   []*form // of instruments with safety questions
 	converter *wire.Converter
 	objects   *jsontext.Objects // nil: the source is empty
 	bundles   *bundles          // nil where there is none

@@ -241,28 +241,13 @@ func (f *form) addMapping(m *mapping) {
 	f.shared = m.Codes
 }
 
-// suspect is the instrument with safety questions that an unknown
-// questionnaire may be, by its address or a linkId; nil where it is none. Its
-// answers are looked at, and nothing of it is stored.
-func (t *table) suspect(canonical string, linkIDs func(func(string) bool)) *form {
-	plain := strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(strings.ToLower(canonical))
+// watched are the forms of instruments with safety questions.
+func (t *table) watched() []*form {
+	var out []*form
 	for _, d := range instruments.All() {
-		if !d.Current || len(d.Safety) == 0 {
-			continue
-		}
-		f := t.formOf(d.ID, "", nil)
-		at := strings.LastIndexByte(plain, '/')
-		last, _, _ := strings.Cut(plain[at+1:], "|")
-		if last == string(d.ID) || len(d.ID) > 3 && strings.Contains(last, string(d.ID)) {
-			return f
-		}
-		if slices.ContainsFunc(slices.Collect(linkIDs), func(id string) bool {
-			_, ours := f.items[id]
-			_, number := strconv.Atoi(id)
-			return ours && number != nil
-		}) {
-			return f
+		if d.Current && len(d.Safety) > 0 {
+			out = append(out, t.formOf(d.ID, d.Version, nil))
 		}
 	}
-	return nil
+	return out
 }

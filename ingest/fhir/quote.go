@@ -9,7 +9,6 @@ import (
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/jsontext"
-	"github.com/lumbar-health/lumbar/instruments"
 )
 
 // Quote returns the resource with its elements in alphabetical order and
@@ -117,30 +116,4 @@ func sorted(text []byte) []byte {
 		return out
 	}
 	return compact.Bytes()
-}
-
-// flagUnreadable flags a text that can not be read as a resource and speaks of
-// an instrument with safety questions.
-func (d *Decoder) flagUnreadable(text []byte, rec *ingest.Record) {
-	plain := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(string(text)))
-	for _, def := range instruments.All() {
-		if !def.Current || len(def.Safety) == 0 {
-			continue
-		}
-		signs := []string{"questionnaire/" + string(def.ID)}
-		if len(def.ID) > 3 {
-			signs = append(signs, string(def.ID))
-		}
-		for linkID := range d.table.formOf(def.ID, "", nil).items {
-			if len(linkID) > 2 {
-				signs = append(signs, `"`+strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(linkID))+`"`)
-			}
-		}
-		for _, sign := range signs {
-			if strings.Contains(plain, sign) {
-				rec.Flag(instruments.FlagSafetyUnreadable)
-				return
-			}
-		}
-	}
 }

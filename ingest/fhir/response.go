@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/lumbar-health/lumbar/ingest"
-	"github.com/lumbar-health/lumbar/ingest/jsontext"
 	"github.com/lumbar-health/lumbar/ingest/wire"
 	"github.com/lumbar-health/lumbar/instruments"
 )
@@ -137,51 +136,4 @@ func organisation(raw []byte) string {
 		}
 	}
 	return ""
-}
-
-// flag looks at the answers of a response that is refused, whatever else is
-// wrong with it.
-func (d *Decoder) flag(r *resource, rec *ingest.Record) {
-	if r.kind != kindResponse || r.word("status") == "entered-in-error" {
-		return
-	}
-	items := r.get("item")
-	f := d.form(r.word("questionnaire"))
-	if f.definition == nil {
-		if f = d.table.suspect(r.word("questionnaire"), func(yield func(string) bool) { linkIDs(items, 0, yield) }); f == nil {
-			return
-		}
-	}
-	if len(f.definition.Safety) == 0 {
-		return
-	}
-	var a answers
-	a.reset(f, new(ingest.Record)) // its reasons are told already
-	if items != nil {
-		a.read(items, nil, 0)
-	}
-	a.settle()
-	if a.found == 0 && r.word("status") != "in-progress" {
-		rec.Flag(instruments.FlagSafetyUnreadable)
-		return
-	}
-	rec.Flag(f.definition.Flags(&instruments.Administration{Codes: a.codes, Ticks: a.ticks, Reasons: a.reasons, AdminMode: d.row.AdminMode})...)
-	if slices.ContainsFunc(rec.Reasons, func(why ingest.Reason) bool { return why.Rule == ingest.RuleRepeated }) {
-		rec.Flag(instruments.FlagSafetyUnreadable)
-	}
-}
-
-// linkIDs yields the linkIds of items and of those within them.
-func linkIDs(list []byte, depth int, yield func(string) bool) bool {
-	c := jsontext.Walk(list)
-	if list == nil || depth > maxDepth || !c.Enter('[') {
-		return true
-	}
-	for c.More() {
-		raw := c.Raw()
-		if raw[0] == '{' && (!yield(text(member(raw, "linkId"))) || !linkIDs(member(raw, "item"), depth+1, yield)) {
-			return false
-		}
-	}
-	return true
 }

@@ -3,11 +3,13 @@ package http_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	ihttp "github.com/lumbar-health/lumbar/ingest/http"
 	"github.com/lumbar-health/lumbar/simulate"
 )
 
@@ -120,6 +122,28 @@ func TestMappedImport(t *testing.T) {
 	}
 	if _, err := client.Import(context.Background(), writeFile(t, "x.ndjson", "{}"), ingest.ImportOptions{Format: "ndjson", Mapping: []byte(clinicMapping)}, nil); err == nil || !strings.Contains(err.Error(), "format csv") {
 		t.Errorf("a mapping for another format: %v", err)
+	}
+}
+
+// TestMappingBeforeTheFile: a mapping that is too long, or cut short on its way
+// to the owner, is refused and nothing of the file is read.
+func TestMappingBeforeTheFile(t *testing.T) {
+	in := install(t)
+	client, _ := in.own()
+	for _, size := range []string{"x", "-1", fmt.Sprint(ingest.MaxMapping + 1), "100"} {
+		req, err := http.NewRequest(http.MethodPost, client.URL+ihttp.ImportPath+"?mapping_bytes="+size, strings.NewReader("mapping: x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+client.Token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("a mapping of %s bytes: %s, want 400", size, res.Status)
+		}
 	}
 }
 
