@@ -117,10 +117,13 @@ func (w *Writer) version() uint64 {
 
 // rescore is one re-score.
 type rescore struct {
-	w      *Writer
-	plan   schema.Plan
-	o      RescoreOptions
-	job    *job
+	w    *Writer
+	plan schema.Plan
+	o    RescoreOptions
+	job  *job
+	// behind says that an earlier run, of this or another job, was cut short after
+	// it wrote rows: outcome may lack them.
+	behind bool
 	report Rescored
 }
 
@@ -137,6 +140,9 @@ func (r *rescore) do(ctx context.Context) error {
 		return err
 	}
 	if !complete {
+		if r.behind, err = r.w.between(ctx); err != nil {
+			return err
+		}
 		if r.job, err = r.w.openJob(ctx, r.plan, r.parts()); err != nil {
 			return err
 		}
@@ -273,7 +279,7 @@ func (o *inflow) close(failed error) error {
 // follow makes the scores current and lets outcome follow.
 func (r *rescore) follow(ctx context.Context) error {
 	next := newDerivation(r.plan.Next)
-	fill := r.report.Scores > 0 || r.job != nil && r.job.scores > 0 || next.checksum != r.w.checksum()
+	fill := r.behind || r.report.Scores > 0 || r.job != nil && r.job.scores > 0 || next.checksum != r.w.checksum()
 	defer r.w.forget()
 	if fill {
 		if err := r.build(ctx, next); err != nil {
@@ -281,14 +287,15 @@ func (r *rescore) follow(ctx context.Context) error {
 		}
 	}
 	r.o.Progress(RescoreProgress{"switching", 0, 1})
-	if err := r.plan.Completed(ctx, r.w.conn); err != nil {
-		return err
-	}
 	if fill || len(r.plan.Changes) > 0 {
 		if err := r.exchange(ctx, next, fill); err != nil {
 			return fmt.Errorf("store: switch what is current: %w", err)
 		}
 		r.report.Switched = len(r.plan.Changes) > 0
+	}
+	// Only now: what is complete and not in outcome would be missed by nobody.
+	if err := r.plan.Completed(ctx, r.w.conn); err != nil {
+		return err
 	}
 	if r.job != nil {
 		return r.job.record(ctx, 0, "switched", r.w.cfg.Clock(), 0)

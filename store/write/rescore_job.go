@@ -69,7 +69,9 @@ func (w *Writer) openJob(ctx context.Context, p schema.Plan, slices int) (*job, 
 	if err := rows.Err(); err != nil {
 		return nil, wrap(err)
 	}
-	return j, nil
+	// Another may have switched since it was begun: from now on it counts as the
+	// later one, whose rows outcome lacks.
+	return j, j.record(ctx, 0, "begun", w.cfg.Clock(), 0)
 }
 
 func (j *job) record(ctx context.Context, slice int, state string, at time.Time, scores int64) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,4 +161,59 @@ func TestAnOlderProgramBetween(t *testing.T) {
 		t.Errorf("%d of %d responses have the score", got, want)
 	}
 	s.clean()
+}
+
+// TestRescoreAfterAnotherWasCutShort: a run that has nothing to write itself does
+// not pass over the rows of one that was cut short, of another instrument or of
+// other definitions. Nobody else would derive outcome from them.
+func TestRescoreAfterAnotherWasCutShort(t *testing.T) {
+	cut := func(s *site, r schema.Request, at string) {
+		t.Helper()
+		s.store.Writer().At(5, func(step string) error {
+			if step == at {
+				return errCrash
+			}
+			return nil
+		})
+		if _, err := s.rescore(r, false); !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+	}
+	const outcomes = "SELECT * EXCEPT (version) FROM outcome FINAL"
+	index := schema.Request{Instrument: "eq5d5l"}
+	for _, step := range []string{"derived", "begun"} {
+		definitiontest.Use(t, "")
+		s := newSite(t)
+		s.take(referral(1, "2025-04-01"),
+			fmt.Sprintf(`{"id":{"system":"urn:forms","value":"q1"},"patient":{"pseudonym":%q},"programme":"back-pain","instrument":"eq5d5l","answered_at":"2025-04-02T10:00:00Z","answers":"21232"}`, person(1)))
+		whole := s.rows(outcomes)
+		for _, statement := range []string{"DELETE FROM score WHERE value_set = 'eng5l_devlin2018'", "TRUNCATE TABLE scored", "INSERT INTO scored SELECT programme, score, algorithm, value_set, 1, 1 FROM scoring"} {
+			if err := s.conn.Exec(context.Background(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.store.Writer().Rebuild(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		cut(s, index, step)
+		definitiontest.Use(t, definitiontest.SecondODI(t, true)) // another registry: another job
+		s.open(false)
+		list, err := s.store.Writer().Current(context.Background(), "eq5d5l")
+		if err != nil || !slices.ContainsFunc(list, func(c schema.Current) bool { return c.Missing }) {
+			t.Errorf("cut short at %s: %+v, %v; want scores missing until outcome has them", step, list, err)
+		}
+		if report, err := s.rescore(index, false); err != nil || report.Scores != 0 {
+			t.Fatalf("%+v, %v; want no row left to write", report, err)
+		}
+		if got := s.rows(outcomes); !slices.Equal(got, whole) {
+			t.Errorf("cut short at %s: outcome lacks the scores that were written", step)
+		}
+		s.clean()
+		cut(s, second, "derived")
+		s.open(false)
+		if report, err := s.rescore(schema.Request{Instrument: "eqvas"}, false); err != nil || report.Scores != 0 || report.Switched {
+			t.Fatalf("%+v, %v; want nothing to do", report, err)
+		}
+		s.clean()
+	}
 }
