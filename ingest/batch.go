@@ -75,11 +75,12 @@ func (b *builder) addResponse(v *Response) {
 }
 
 // has says whether the response has a row of its definition's score i. A mapped
-// index is derived where age and sex are known, and never stored; a part of
+// index is derived where age and sex are known, and never stored, nor is what is
+// kept for one whose table is not loaded; a part of
 // another instrument that a final response lacks it will never have.
 func (v *Response) has(i int) bool {
 	s := v.Definition.Scores[i]
-	return !s.NeedsPerson && !(v.Final && v.scored[i].Answered == 0 && s.Instrument != v.Definition.ID)
+	return !s.NeedsPerson && !s.Absent() && !(v.Final && v.scored[i].Answered == 0 && s.Instrument != v.Definition.ID)
 }
 
 // declare prepares the episode table for the covariates of the records to

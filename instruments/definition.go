@@ -157,6 +157,9 @@ type Score struct {
 	// NeedsPerson says that the score is a function of age and sex as well,
 	// through a table that is loaded and not built in.
 	NeedsPerson bool `yaml:"-" json:"needs_person,omitempty"`
+	// WithMapping says that the score is kept for such a table alone: without
+	// one it is neither stored nor has a column.
+	WithMapping bool `yaml:"with_mapping" json:"with_mapping,omitempty"`
 	// ProfileScore names the nominal score whose units are the profile that
 	// such a table maps.
 	ProfileScore string `yaml:"-" json:"profile_score,omitempty"`
@@ -164,6 +167,7 @@ type Score struct {
 	index   []int // positions of its items in the definition
 	need    int   // fewest answered items that give a score
 	rule    rule
+	loaded  bool // the table that it is kept for is loaded
 	mapping *Mapping
 	bands   []int32 // upper bounds of Bands in units
 }
@@ -214,6 +218,12 @@ func (s *Score) Column() string {
 // Measured says whether the score is a number of points, of which means can
 // be taken.
 func (s *Score) Measured() bool { return !s.Nominal }
+
+// Absent says that the score needs a table which is not loaded: there is none
+// of it, and no column for it.
+func (s *Score) Absent() bool {
+	return s.NeedsPerson && s.mapping == nil || s.WithMapping && !s.loaded
+}
 
 // Points returns a stored count of units in the instrument's points.
 func (s *Score) Points(units int32) float64 { return float64(units) / float64(s.Unit) }

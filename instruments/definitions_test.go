@@ -81,7 +81,7 @@ func TestRegistry(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	want := map[ID][]string{ // measured, then nominal; the mapped indices need their tables
-		"ces": {"", "ces"}, "eq5d3l": {"eq5d3l_uk3l_mvh_a1", "eq5d3l_profile"}, "eqvas": {"eqvas", ""},
+		"ces": {"", "ces"}, "eq5d3l": {"eq5d3l_uk3l_mvh_a1", ""}, "eqvas": {"eqvas", ""},
 		"eq5d5l": {"eq5d5l_eng5l_devlin2018 eq5d5l_uk5l_rowen2026 eq5d5l_xw_vanhout2012_uk3l", "eq5d5l_profile"},
 		"fft":    {"fft fft_negative", ""}, "gad2": {"gad2", ""}, "gad7": {"gad7", ""}, "gpe": {"gpe", ""}, "mskhq": {"mskhq", ""},
 		"nrs_back": {"nrs_back", ""}, "nrs_leg": {"nrs_leg", ""}, "odi": {"odi", ""}, "ohs": {"ohs", ""}, "oks": {"oks", ""},

@@ -151,7 +151,7 @@ func (d *Definition) pair(baseline, followUp json.RawMessage) PairResult {
 		p.Change = of.Primary().NoChange(ReasonNoSingleScore)
 	}
 	for i, s := range of.Scores {
-		if i == of.primary && !of.NoTotal || !s.Measured() || s.Superseded || s.NeedsPerson && s.mapping == nil {
+		if i == of.primary && !of.NoTotal || !s.Measured() || s.Superseded || s.Absent() {
 			continue
 		}
 		if p.Changes == nil {

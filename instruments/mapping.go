@@ -151,6 +151,9 @@ func (r *registry) loadMappings(dir string, digest hash.Hash) error {
 				return fmt.Errorf("table %s of %s: %w", p.File, s.Column(), err)
 			}
 			s.mapping = m
+			for _, profile := range d.Scores {
+				profile.loaded = profile.loaded || profile.Name == s.ProfileScore
+			}
 		}
 	}
 	return nil

@@ -89,6 +89,11 @@ func TestMappedIndex(t *testing.T) {
 				t.Errorf("22222, %s = %v, %+v, want %v", person, index, got, want)
 			}
 		}
+		for _, column := range []string{"eq5d3l_dsu_eepru_2022_to_5l", "eq5d3l_profile"} {
+			if s := r.byColumn[column]; s == nil || s.Absent() {
+				t.Errorf("no column %s beside the table", column)
+			}
+		}
 		out, a := make([]Scored, len(d.Scores)), Administration{Codes: codesOf(5, 2), Age: 40, Sex: "male"}
 		if n := testing.AllocsPerRun(100, func() { _ = d.Score(&a, out) }); n != 0 {
 			t.Errorf("%v allocations a mapped score, want 0", n)

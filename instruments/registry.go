@@ -224,11 +224,11 @@ func (r *registry) joinSharedScores() error {
 
 // collectColumns finds the score behind each column: the one of the instrument
 // it belongs to, under that instrument's current version and algorithm. A mapped
-// index has one only where its table is loaded.
+// index, and what is kept for one, has it only where the table is loaded.
 func (r *registry) collectColumns() error {
 	for _, d := range r.definitions {
 		for _, s := range d.Scores {
-			if !d.Current || s.Instrument != d.ID || s.Superseded || s.NeedsPerson && s.mapping == nil {
+			if !d.Current || s.Instrument != d.ID || s.Superseded || s.Absent() {
 				continue
 			}
 			if other, taken := r.byColumn[s.Column()]; taken {

@@ -297,7 +297,7 @@ func (d *Definition) healthState(a *Administration, scored []Scored) *HealthStat
 		switch {
 		case s.SameAs != "":
 			h.VAS = s.value(scored[i])
-		case s.ValueSet != "" && !s.Superseded && (!s.NeedsPerson || s.mapping != nil):
+		case s.ValueSet != "" && !s.Superseded && !s.Absent():
 			h.Indices[s.ValueSet] = s.value(scored[i])
 		}
 	}

@@ -325,6 +325,10 @@ func TestChangeColumnsEverywhere(t *testing.T) {
 	if n := count(is(responder+"_reason", read.Value{Text: instruments.ReasonBaselineBelowFloor, IsText: true})); n != want.Moments.N-want.ResponderBase {
 		t.Errorf("%d are below the floor, want %d", n, want.Moments.N-want.ResponderBase)
 	}
+	// No reason is an answer: the rule is defined.
+	if n := count(is(responder+"_reason", read.Value{IsText: true})); n != want.ResponderBase {
+		t.Errorf("%d have no reason, want %d", n, want.ResponderBase)
+	}
 	if n := count(read.Compare{Column: "odi_12m_improvement", Op: read.Gt, Values: []read.Value{{Number: 0}}}); n != want.Improved {
 		t.Errorf("%d improved, want %d", n, want.Improved)
 	}

@@ -195,7 +195,8 @@ func (s *statement) virtual(name string, column schema.Column) (field, error) {
 	f := field{name: name, kind: column.Kind, column: column, unit: column.Unit, bound: column.Bound}
 	if column.Change.Reason {
 		why := p.reasonText(c)
-		f.value, f.present, f.key, f.keyText = "nullIf("+why+", '')", "("+why+") != ''", why, plainText
+		// No reason is an answer too: "" is compared and counted like any other.
+		f.value, f.present, f.key, f.keyText = why, "1", why, plainText
 		return f, nil
 	}
 	f.present = "(" + p.defined(c) + ")"

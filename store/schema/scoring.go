@@ -101,7 +101,7 @@ func scoresOf(id instruments.ID) []*instruments.Score {
 	for _, d := range instruments.All() {
 		for _, s := range d.Scores {
 			known := slices.ContainsFunc(all, func(o *instruments.Score) bool { return sameScore(o, s) })
-			if d.ID == id && s.Instrument == id && !known && !s.NeedsPerson {
+			if d.ID == id && s.Instrument == id && !known && !s.NeedsPerson && !s.Absent() {
 				all = append(all, s)
 			}
 		}
