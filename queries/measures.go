@@ -123,6 +123,10 @@ func (r *reading) measuresOf(p *programme.Programme, name string) []cohort.Measu
 	if isColumn && slices.Contains(p.Instruments, s.Instrument) {
 		return r.measureOf(name, s)
 	}
+	if unloaded(name) {
+		r.fail("%s is a mapped index whose tables are not loaded: set instruments.dsu_dir to their folder", name)
+		return nil
+	}
 	id := instruments.ID(name)
 	d, err := instruments.Lookup(id, "")
 	if err != nil || !slices.Contains(p.Instruments, id) {
@@ -145,6 +149,14 @@ func (r *reading) measuresOf(p *programme.Programme, name string) []cohort.Measu
 	}
 	r.fail("%s has no score of %s: it is not among what this program scores", p.ID, name)
 	return nil
+}
+
+// unloaded says whether the name is of a score that needs a table which is not
+// there.
+func unloaded(name string) bool {
+	return slices.ContainsFunc(instruments.All(), func(d *instruments.Definition) bool {
+		return slices.ContainsFunc(d.Scores, func(s *instruments.Score) bool { return s.Absent() && s.Column() == name })
+	})
 }
 
 func (r *reading) measureOf(name string, s *instruments.Score) []cohort.Measure {

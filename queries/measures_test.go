@@ -130,6 +130,14 @@ func TestCategoriesHaveNoMean(t *testing.T) {
 	}
 }
 
+// TestMappedIndexWithoutItsTables says which folder is wanting.
+func TestMappedIndexWithoutItsTables(t *testing.T) {
+	err := queries.Check(queries.Question{Name: "outcomes", Params: map[string][]string{"instrument": {"eq5d5l_dsu_eepru_2022_to_3l"}}})
+	if err == nil || !strings.Contains(err.Error(), "instruments.dsu_dir") {
+		t.Errorf("outcomes of a mapped index without its tables: %v", err)
+	}
+}
+
 // TestStratifiersSaySo asks for a stratifier by name: its mean is given, with
 // what it is not; a question that names no instrument leaves it out.
 func TestStratifiersSaySo(t *testing.T) {

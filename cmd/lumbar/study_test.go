@@ -233,6 +233,19 @@ methods: [crude, ancova]
 			alike(t, name+" of "+more, tables[0], tables[1])
 		}
 	}
+	// The parts of a change are columns like any other.
+	responders := strings.Replace(protocol, "odi_12m, baseline: odi_baseline, direction: lower_better", "odi_12m_responder, direction: higher_better", 1)
+	judged := runStudy(t, responders+"eligibility: 'odi_12m_responder_reason = \"\"'\n", "--undisclosed", "--data", in.dir)
+	all := runStudy(t, responders, "--undisclosed", "--data", in.dir)
+	alike(t, "responders", judged.Arms, all.Arms)
+	if n := len(judged.Arms); n != 2 || judged.Arms[0]["n"] == 0 {
+		t.Errorf("arms of who can respond: %v", judged.Arms)
+	}
+	nobody := filepath.Join(t.TempDir(), "nobody.yaml")
+	save(t, nobody, []byte(protocol+"covariates: [age, factor(sex)]\neligibility: 'age > 200'\n"))
+	if r := runWith(t, "", "study", "run", nobody, "--data", in.dir); r.code == 0 || !strings.Contains(r.err, "meets the eligibility") {
+		t.Errorf("a study of nobody: exit %d, %s", r.code, r.err)
+	}
 	for _, e := range truth.Effects {
 		s := runStudy(t, truthStudy(truth, e.Intervention), "--undisclosed", "--data", in.dir)
 		if !s.estimate(t, "ancova").holds(t, e.Effect) {

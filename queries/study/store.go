@@ -61,7 +61,7 @@ func (p *Protocol) openStore(ctx context.Context, r Reader, of *programme.Progra
 			return nil, err
 		}
 		if len(groups) == 0 || groups[0].Moments.N == 0 {
-			return nil, fmt.Errorf("study: nobody of arm %q has outcome and covariates", []string{p.treated(), p.control()}[i])
+			return nil, fmt.Errorf("study: nobody of arm %q meets the eligibility and has outcome and covariates", []string{p.treated(), p.control()}[i])
 		}
 		s.groups[i] = groups[0].Moments
 		s.sumsExact = s.sumsExact && groups[0].Moments.AllExact(places(len(groups[0].Moments.Terms))...)
@@ -128,6 +128,10 @@ func (s *storeSource) design(ctx context.Context) error {
 		}
 		if levels[c], err = s.reader.Levels(ctx, s.selection(analysed), c); err != nil {
 			return err
+		}
+		if len(levels[c]) == 0 {
+			return fmt.Errorf("study: nobody of either arm meets the eligibility and has all of %s: check the eligibility, and that the data has these columns",
+				strings.Join(s.columns, ", "))
 		}
 	}
 	s.terms, err = formula.Terms(levels)
