@@ -49,3 +49,12 @@ func (d Date) FinancialYear() int {
 	}
 	return t.Year()
 }
+
+// FinancialYearText writes the NHS year of a day as 2025/26.
+func (d Date) FinancialYearText() string {
+	y := d.FinancialYear()
+	return fmt.Sprintf("%d/%02d", y, (y+1)%100)
+}
+
+// FinancialQuarter returns the quarter of the NHS year of d: 1 for April to June.
+func (d Date) FinancialQuarter() int { return (int(d.Time().Month())+8)%12/3 + 1 }

@@ -96,10 +96,12 @@ type Score struct {
 	Units      int32
 	HasUnits   bool
 	Unit       uint32
+	Value      *float64 // in points, where the score has no unit
 	Predicted  *float64
 	NAnswered  uint8
 	NItems     uint8
 	Band       string
+	Flags      []string
 }
 
 // ScoreStatus is instruments.Status as the store's Enum8, plus retracted.
