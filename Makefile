@@ -57,7 +57,7 @@ test-race: engine ## the concurrent rooms under the race detector (needs a C com
 	@if ! command -v cc >/dev/null; then echo "not run: the race detector needs a C compiler"; \
 	else CGO_ENABLED=1 go test -race -timeout 20m $(RACE); fi
 
-RACE := ./ingest ./ingest/http ./queries ./queries/disclosure ./web ./dashboards/grafana
+RACE := ./ingest ./ingest/journal ./ingest/http ./queries ./queries/disclosure ./web ./dashboards/grafana
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for 30 seconds
@@ -66,6 +66,10 @@ fuzz: ## every fuzzer for 30 seconds
 .PHONY: fuzz-short
 fuzz-short:
 	scripts/fuzz.sh 5s
+
+.PHONY: faults
+faults: engine ## fifty rounds of kill -9 under load, and the other faults at length
+	scripts/faults.sh
 
 .PHONY: golden
 golden: ## rewrite golden answers and specs; review the difference

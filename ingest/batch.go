@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/lumbar-health/lumbar/instruments"
@@ -22,8 +21,7 @@ type builder struct {
 	episode  *episodeTable
 	event    *eventTable
 	patient  *patientTable
-	touched  []record.PatientID
-	seen     map[record.PatientID]struct{}
+	touched  touched // whose outcome must be derived again
 }
 
 func newBuilder(alloc memory.Allocator) *builder {
@@ -33,15 +31,6 @@ func newBuilder(alloc memory.Allocator) *builder {
 		score:    newScoreTable(alloc),
 		event:    newEventTable(alloc),
 		patient:  newPatientTable(alloc),
-		seen:     map[record.PatientID]struct{}{},
-	}
-}
-
-// touch notes that the patient's outcome must be derived again.
-func (b *builder) touch(id record.PatientID) {
-	if _, ok := b.seen[id]; !ok {
-		b.seen[id] = struct{}{}
-		b.touched = append(b.touched, id)
 	}
 }
 
@@ -55,11 +44,11 @@ func (b *builder) add(r *Record) {
 	}
 	for i := range r.Patients {
 		b.patient.add(&r.Patients[i])
-		b.touch(r.Patients[i].PatientID)
+		b.touched.add(r.Patients[i].PatientID)
 	}
 	for i := range r.Episodes {
 		b.episode.add(&r.Episodes[i])
-		b.touch(r.Episodes[i].PatientID)
+		b.touched.add(r.Episodes[i].PatientID)
 	}
 }
 
@@ -71,7 +60,7 @@ func (b *builder) addResponse(v *Response) {
 			b.score.add(v, s, &v.scored[i])
 		}
 	}
-	b.touch(v.PatientID)
+	b.touched.add(v.PatientID)
 }
 
 // has says whether the response has a row of its definition's score i. A mapped
@@ -85,8 +74,10 @@ func (v *Response) has(i int) bool {
 
 // declare prepares the episode table for the covariates of the records to
 // come.
-func (b *builder) declare(records []*Record) {
-	set := newCovariateSet(records)
+func (b *builder) declare(records []*Record) { b.want(newCovariateSet(records)) }
+
+// want prepares the episode table for a set of covariates.
+func (b *builder) want(set covariateSet) {
 	if b.episode != nil && b.episode.has(set) {
 		return
 	}
@@ -103,13 +94,11 @@ func (b *builder) batch() Batch {
 		Score:    b.score.record(),
 		Event:    b.event.record(),
 		Patient:  b.patient.record(),
-		Touched:  b.touched,
+		Touched:  b.touched.taken(),
 	}
 	if b.episode != nil {
 		out.Episode = b.episode.record()
 	}
-	b.touched = nil
-	clear(b.seen)
 	return out
 }
 
@@ -147,19 +136,20 @@ func (b *Batch) Rows() int64 {
 type responseTable struct {
 	table
 	patient                          patientColumn
-	id, version, episode, seq        *array.Uint64Builder
-	status, precision, reporter      *array.Int8Builder
+	id, version, episode, seq        *numbers[uint64]
+	status, precision, reporter      *numbers[int8]
 	source, programme, instrument    *textColumn
 	instrumentVersion, provider      *textColumn
 	timepoint, admin, mode, language *textColumn
-	sourceID, sourceVersion          *array.StringBuilder
-	answeredAt, receivedAt           *array.TimestampBuilder
+	sourceID, sourceVersion          *texts
+	answeredAt, receivedAt           *numbers[int64]
 	answeredOn                       dateColumn
-	codes, ticks, missing            *array.ListBuilder
-	codeValues, tickValues           *array.Int16Builder
-	tickLists                        *array.ListBuilder
-	missingValues                    *array.StringBuilder
-	supplied, predicted              nullableFloat
+	codes, ticks, missing            *list
+	codeValues                       *nullable[int16]
+	tickValues                       *numbers[int16]
+	tickLists                        *list
+	missingValues                    *texts
+	supplied, predicted              *nullable[float64]
 }
 
 func newResponseTable(alloc memory.Allocator) *responseTable {
@@ -176,81 +166,85 @@ func newResponseTable(alloc memory.Allocator) *responseTable {
 	t.receivedAt = t.timestamp("received_at")
 	t.reporter = t.enum("reported_by")
 	t.admin, t.mode, t.language = t.text("admin_mode"), t.text("mode"), t.text("language")
-	t.codes = t.list("codes", arrow.PrimitiveTypes.Int16, true)
-	t.codeValues = t.codes.ValueBuilder().(*array.Int16Builder)
-	t.ticks = t.list("ticks", arrow.ListOfNonNullable(arrow.PrimitiveTypes.Int16), false)
-	t.tickLists = t.ticks.ValueBuilder().(*array.ListBuilder)
-	t.tickValues = t.tickLists.ValueBuilder().(*array.Int16Builder)
-	t.missing = t.list("missing_reasons", arrow.BinaryTypes.String, false)
-	t.missingValues = t.missing.ValueBuilder().(*array.StringBuilder)
+	t.codeValues = newNullable(int16s(alloc))
+	t.codes = t.list("codes", arrow.PrimitiveTypes.Int16, true, t.codeValues)
+	t.tickValues = &numbers[int16]{kind: int16s(alloc)}
+	t.tickLists = newList(alloc, arrow.PrimitiveTypes.Int16, false, t.tickValues)
+	t.ticks = t.list("ticks", t.tickLists.typ, false, t.tickLists)
+	t.missingValues = newTexts(alloc)
+	t.missing = t.list("missing_reasons", arrow.BinaryTypes.String, false, t.missingValues)
 	t.supplied, t.predicted = t.float("supplied_score"), t.float("predicted")
 	t.seq = t.uint64("journal_seq")
 	return t
 }
 
 func (t *responseTable) add(v *record.Response) {
-	t.begin()
+	t.rows++
 	t.patient.add(v.PatientID)
-	t.id.Append(v.ID)
-	t.version.Append(v.Version)
-	t.status.Append(int8(v.Status))
+	t.id.add(v.ID)
+	t.version.add(v.Version)
+	t.status.add(int8(v.Status))
 	t.source.add(v.Source)
-	t.sourceID.Append(v.SourceID)
-	t.sourceVersion.Append(v.SourceVersion)
-	t.episode.Append(v.EpisodeID)
+	t.sourceID.add(v.SourceID)
+	t.sourceVersion.add(v.SourceVersion)
+	t.episode.add(v.EpisodeID)
 	t.programme.add(v.Programme)
 	t.instrument.add(string(v.Instrument))
 	t.instrumentVersion.add(v.InstrumentVersion)
 	t.provider.add(v.Provider)
 	t.timepoint.add(v.Timepoint)
-	t.answeredAt.Append(arrow.Timestamp(v.AnsweredAt.UnixMilli()))
+	t.answeredAt.add(v.AnsweredAt.UnixMilli())
 	t.answeredOn.add(v.AnsweredOn)
-	t.precision.Append(int8(v.Precision))
-	t.receivedAt.Append(arrow.Timestamp(v.ReceivedAt.UnixMilli()))
-	t.reporter.Append(int8(v.ReportedBy))
+	t.precision.add(int8(v.Precision))
+	t.receivedAt.add(v.ReceivedAt.UnixMilli())
+	t.reporter.add(int8(v.ReportedBy))
 	t.admin.add(v.AdminMode)
 	t.mode.add(v.Mode)
 	t.language.add(v.Language)
 	t.addAnswers(v)
-	t.supplied.add(v.SuppliedScore)
-	t.predicted.add(v.Predicted)
-	t.seq.Append(v.JournalSeq)
+	t.supplied.optional(v.SuppliedScore)
+	t.predicted.optional(v.Predicted)
+	t.seq.add(v.JournalSeq)
 }
 
 func (t *responseTable) addAnswers(v *record.Response) {
-	t.codes.Append(true)
+	t.codes.begin()
 	for _, c := range v.Codes {
 		if c == instruments.Missing {
-			t.codeValues.AppendNull()
+			t.codeValues.null()
 		} else {
-			t.codeValues.Append(c)
+			t.codeValues.add(c)
 		}
 	}
-	t.ticks.Append(true)
+	t.ticks.begin()
 	for _, several := range v.Ticks {
-		t.tickLists.Append(true)
-		t.tickValues.AppendValues(several, nil)
+		t.tickLists.begin()
+		for _, c := range several {
+			t.tickValues.add(c)
+		}
 	}
-	t.missing.Append(true)
-	t.missingValues.AppendValues(v.MissingReasons, nil)
+	t.missing.begin()
+	for _, why := range v.MissingReasons {
+		t.missingValues.add(why)
+	}
 }
 
 type scoreTable struct {
 	table
 	patient                    patientColumn
-	response, version, episode *array.Uint64Builder
+	response, version, episode *numbers[uint64]
 	name, algorithm, valueSet  *textColumn
 	programme, timepoint, band *textColumn
-	status, reporter           *array.Int8Builder
-	answeredAt, receivedAt     *array.TimestampBuilder
+	status, reporter           *numbers[int8]
+	answeredAt, receivedAt     *numbers[int64]
 	answeredOn                 dateColumn
-	units                      *array.Int32Builder
-	unit                       *array.Uint32Builder
-	value                      *array.Float64Builder
-	predicted                  nullableFloat
-	answered, items            *array.Uint8Builder
-	flags                      *array.ListBuilder
-	flagValues                 *array.StringBuilder
+	units                      *nullable[int32]
+	unit                       *numbers[uint32]
+	value                      *nullable[float64]
+	predicted                  *nullable[float64]
+	answered, items            *numbers[uint8]
+	flags                      *list
+	flagValues                 *texts
 }
 
 func newScoreTable(alloc memory.Allocator) *scoreTable {
@@ -266,11 +260,11 @@ func newScoreTable(alloc memory.Allocator) *scoreTable {
 	t.answeredAt, t.answeredOn, t.receivedAt = t.timestamp("answered_at"), t.date("answered_on", false), t.timestamp("received_at")
 	t.reporter = t.enum("reported_by")
 	t.units, t.unit = t.int32("units"), t.uint32("unit")
-	t.value, t.predicted = t.float("value").Float64Builder, t.float("predicted")
+	t.value, t.predicted = t.float("value"), t.float("predicted")
 	t.answered, t.items = t.uint8("n_answered"), t.uint8("n_items")
 	t.band = t.text("band")
-	t.flags = t.list("flags", arrow.BinaryTypes.String, false)
-	t.flagValues = t.flags.ValueBuilder().(*array.StringBuilder)
+	t.flagValues = newTexts(alloc)
+	t.flags = t.list("flags", arrow.BinaryTypes.String, false, t.flagValues)
 	return t
 }
 
@@ -278,48 +272,50 @@ func newScoreTable(alloc memory.Allocator) *scoreTable {
 // finished, withdrawn) has scores without units, so that they supersede those
 // of an earlier version that did. The response's flags stand on its own score.
 func (t *scoreTable) add(v *Response, s *instruments.Score, got *instruments.Scored) {
-	t.begin()
+	t.rows++
 	t.patient.add(v.PatientID)
-	t.response.Append(v.ID)
+	t.response.add(v.ID)
 	t.name.add(s.Name)
 	t.algorithm.add(s.Algorithm)
 	t.valueSet.add(s.ValueSet)
-	t.version.Append(v.Version)
-	t.status.Append(int8(scoreStatus(v.Status, got.Status)))
+	t.version.add(v.Version)
+	t.status.add(int8(scoreStatus(v.Status, got.Status)))
 	t.programme.add(v.Programme)
-	t.episode.Append(v.EpisodeID)
+	t.episode.add(v.EpisodeID)
 	t.timepoint.add(v.Timepoint)
-	t.answeredAt.Append(arrow.Timestamp(v.AnsweredAt.UnixMilli()))
+	t.answeredAt.add(v.AnsweredAt.UnixMilli())
 	t.answeredOn.add(v.AnsweredOn)
-	t.receivedAt.Append(arrow.Timestamp(v.ReceivedAt.UnixMilli()))
-	t.reporter.Append(int8(v.ReportedBy))
+	t.receivedAt.add(v.ReceivedAt.UnixMilli())
+	t.reporter.add(int8(v.ReportedBy))
 	t.addNumber(s, got, got.Known && v.counts())
-	t.flags.Append(true)
+	t.flags.begin()
 	if s == v.Definition.Primary() {
-		t.predicted.add(v.Predicted)
-		t.flagValues.AppendValues(v.flags, nil)
+		t.predicted.optional(v.Predicted)
+		for _, f := range v.flags {
+			t.flagValues.add(f)
+		}
 	} else {
-		t.predicted.AppendNull()
+		t.predicted.null()
 	}
-	t.answered.Append(got.Answered)
-	t.items.Append(got.Items)
+	t.answered.add(got.Answered)
+	t.items.add(got.Items)
 }
 
 // addNumber takes the score itself: units where it has a unit, else points.
 func (t *scoreTable) addNumber(s *instruments.Score, got *instruments.Scored, known bool) {
-	t.unit.Append(uint32(s.Unit))
+	t.unit.add(uint32(s.Unit))
 	switch {
 	case !known:
-		t.units.AppendNull()
-		t.value.AppendNull()
+		t.units.null()
+		t.value.null()
 		t.band.add("")
 		return
 	case s.Unit == 0:
-		t.units.AppendNull()
-		t.value.Append(got.Value)
+		t.units.null()
+		t.value.add(got.Value)
 	default:
-		t.units.Append(got.Units)
-		t.value.AppendNull()
+		t.units.add(got.Units)
+		t.value.null()
 	}
 	t.band.add(got.Band)
 }

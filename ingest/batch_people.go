@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/lumbar-health/lumbar/programme"
@@ -35,6 +33,17 @@ func newCovariateSet(records []*Record) covariateSet {
 	return set
 }
 
+// union is both sets together.
+func (s covariateSet) union(other covariateSet) covariateSet {
+	both := slices.Clone(s)
+	for _, c := range other {
+		if at, known := both.place(c.Name); !known {
+			both = slices.Insert(both, at, c)
+		}
+	}
+	return both
+}
+
 // sameList reports whether two lists are the same one in memory, which saves
 // comparing a programme with itself for each of its episodes.
 func sameList(a, b []programme.Covariate) bool {
@@ -49,16 +58,16 @@ type episodeTable struct {
 	table
 	set                                        covariateSet
 	patient                                    patientColumn
-	id, version, prior                         *array.Uint64Builder
-	status, sex, risk                          *array.Int8Builder
+	id, version, prior                         *numbers[uint64]
+	status, sex, risk                          *numbers[int8]
 	source, programme, intervention, procedure *textColumn
 	practice, site, provider, icb, region      *textColumn
 	ageBand, imdVersion, ethnicGroup           *textColumn
-	sourceID                                   *array.StringBuilder
+	sourceID                                   *texts
 	referred, contact, start, discharged       dateColumn
-	age, imd                                   *array.Uint8Builder
-	receivedAt                                 *array.TimestampBuilder
-	integers                                   []*array.Int32Builder // nil where the covariate is a category
+	age, imd                                   *numbers[uint8]
+	receivedAt                                 *numbers[int64]
+	integers                                   []*nullable[int32] // nil where the covariate is a category
 	categories                                 []*textColumn
 	places                                     []int // of the covariates of declared, in set
 	declared                                   []programme.Covariate
@@ -83,7 +92,7 @@ func newEpisodeTable(alloc memory.Allocator, set covariateSet) *episodeTable {
 	t.ethnicGroup = t.text("ethnic_group")
 	t.risk = t.enum("startback_risk")
 	t.receivedAt = t.timestamp("received_at")
-	t.integers = make([]*array.Int32Builder, len(set))
+	t.integers = make([]*nullable[int32], len(set))
 	t.categories = make([]*textColumn, len(set))
 	for i, c := range set {
 		if c.Kind == programme.Category {
@@ -101,19 +110,19 @@ func (t *episodeTable) has(set covariateSet) bool {
 }
 
 func (t *episodeTable) add(v *Episode) {
-	t.begin()
+	t.rows++
 	t.patient.add(v.PatientID)
-	t.id.Append(v.ID)
-	t.version.Append(v.Version)
-	t.status.Append(int8(v.Status))
+	t.id.add(v.ID)
+	t.version.add(v.Version)
+	t.status.add(int8(v.Status))
 	t.source.add(v.Source)
-	t.sourceID.Append(v.SourceID)
+	t.sourceID.add(v.SourceID)
 	t.programme.add(v.Programme)
 	t.referred.add(v.ReferredOn)
 	t.contact.add(v.FirstContactOn)
 	t.start.add(v.TreatmentStart)
 	t.discharged.add(v.DischargedOn)
-	t.prior.Append(v.PriorEpisodeID)
+	t.prior.add(v.PriorEpisodeID)
 	t.intervention.add(v.Intervention)
 	t.procedure.add(v.Procedure)
 	t.practice.add(v.Practice)
@@ -121,14 +130,14 @@ func (t *episodeTable) add(v *Episode) {
 	t.provider.add(v.Provider)
 	t.icb.add(v.ICB)
 	t.region.add(v.Region)
-	t.sex.Append(int8(v.Sex))
-	t.age.Append(v.Age)
+	t.sex.add(int8(v.Sex))
+	t.age.add(v.Age)
 	t.ageBand.add(v.AgeBand)
-	t.imd.Append(v.IMDDecile)
+	t.imd.add(v.IMDDecile)
 	t.imdVersion.add(v.IMDVersion)
 	t.ethnicGroup.add(v.EthnicGroup)
-	t.risk.Append(int8(v.StarTBackRisk))
-	t.receivedAt.Append(arrow.Timestamp(v.ReceivedAt.UnixMilli()))
+	t.risk.add(int8(v.StarTBackRisk))
+	t.receivedAt.add(v.ReceivedAt.UnixMilli())
 	t.addCovariates(v)
 }
 
@@ -154,9 +163,9 @@ func (t *episodeTable) addCovariates(v *Episode) {
 		case t.categories[i] != nil:
 			t.categories[i].add(value.Text)
 		case value.Absent:
-			t.integers[i].AppendNull()
+			t.integers[i].null()
 		default:
-			t.integers[i].Append(value.Int)
+			t.integers[i].add(value.Int)
 		}
 	}
 }
@@ -164,14 +173,14 @@ func (t *episodeTable) addCovariates(v *Episode) {
 type eventTable struct {
 	table
 	patient                                     patientColumn
-	id, version, episode                        *array.Uint64Builder
-	status                                      *array.Int8Builder
+	id, version, episode                        *numbers[uint64]
+	status                                      *numbers[int8]
 	programme, kind, organisation, intervention *textColumn
 	codeSystem, code, source                    *textColumn
-	happenedAt, receivedAt                      *array.TimestampBuilder
+	happenedAt, receivedAt                      *numbers[int64]
 	happenedOn                                  dateColumn
-	cost                                        *array.Int64Builder
-	sourceID                                    *array.StringBuilder
+	cost                                        *numbers[int64]
+	sourceID                                    *texts
 }
 
 func newEventTable(alloc memory.Allocator) *eventTable {
@@ -192,35 +201,35 @@ func newEventTable(alloc memory.Allocator) *eventTable {
 }
 
 func (t *eventTable) add(v *Event) {
-	t.begin()
+	t.rows++
 	t.patient.add(v.PatientID)
-	t.id.Append(v.ID)
-	t.version.Append(v.Version)
-	t.status.Append(int8(v.Status))
+	t.id.add(v.ID)
+	t.version.add(v.Version)
+	t.status.add(int8(v.Status))
 	t.programme.add(v.Programme)
-	t.episode.Append(v.EpisodeID)
+	t.episode.add(v.EpisodeID)
 	t.kind.add(v.Type)
-	t.happenedAt.Append(arrow.Timestamp(v.HappenedAt.UnixMilli()))
+	t.happenedAt.add(v.HappenedAt.UnixMilli())
 	t.happenedOn.add(v.HappenedOn)
 	t.organisation.add(v.Organisation)
 	t.intervention.add(v.Intervention)
 	t.codeSystem.add(v.CodeSystem)
 	t.code.add(v.Code)
-	t.cost.Append(v.CostPence)
+	t.cost.add(v.CostPence)
 	t.source.add(v.Source)
-	t.sourceID.Append(v.SourceID)
-	t.receivedAt.Append(arrow.Timestamp(v.ReceivedAt.UnixMilli()))
+	t.sourceID.add(v.SourceID)
+	t.receivedAt.add(v.ReceivedAt.UnixMilli())
 }
 
 type patientTable struct {
 	table
 	patient                  patientColumn
-	version                  *array.Uint64Builder
-	status, sex              *array.Int8Builder
+	version                  *numbers[uint64]
+	status, sex              *numbers[int8]
 	birthMonth               dateColumn
 	ethnic, lsoa, imdVersion *textColumn
-	imd                      *array.Uint8Builder
-	receivedAt               *array.TimestampBuilder
+	imd                      *numbers[uint8]
+	receivedAt               *numbers[int64]
 }
 
 func newPatientTable(alloc memory.Allocator) *patientTable {
@@ -236,15 +245,15 @@ func newPatientTable(alloc memory.Allocator) *patientTable {
 }
 
 func (t *patientTable) add(v *Patient) {
-	t.begin()
+	t.rows++
 	t.patient.add(v.PatientID)
-	t.version.Append(v.Version)
-	t.status.Append(int8(v.Status))
-	t.sex.Append(int8(v.Sex))
+	t.version.add(v.Version)
+	t.status.add(int8(v.Status))
+	t.sex.add(int8(v.Sex))
 	t.birthMonth.add(v.BirthMonth)
 	t.ethnic.add(v.Ethnic)
 	t.lsoa.add(v.LSOA)
-	t.imd.Append(v.IMDDecile)
+	t.imd.add(v.IMDDecile)
 	t.imdVersion.add(v.IMDVersion)
-	t.receivedAt.Append(arrow.Timestamp(v.ReceivedAt.UnixMilli()))
+	t.receivedAt.add(v.ReceivedAt.UnixMilli())
 }

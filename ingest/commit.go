@@ -17,11 +17,10 @@ type committer struct {
 	owners  []int // for each key the place of its record
 	fresh   []*Record
 	past    *past
-	source  bool // all commits are of one source, and may be invisible to the next
 }
 
-func newCommitter(p *Pipeline, source bool) *committer {
-	return &committer{p: p, builder: newBuilder(p.alloc), past: newPast(), source: source}
+func newCommitter(p *Pipeline) *committer {
+	return &committer{p: p, builder: newBuilder(p.alloc), past: newPast()}
 }
 
 func (c *committer) close() { c.builder.release() }
@@ -38,23 +37,36 @@ func (c *committer) commit(ctx context.Context, w Writer, write func(context.Con
 	if err := c.quarantine(ctx, w, records, received); err != nil {
 		return err
 	}
-	if len(c.fresh) > 0 {
-		moved, err := c.moved(ctx, w)
-		if err != nil {
-			return err
-		}
-		if err := c.store(ctx, write, moved, received); err != nil {
-			return err
-		}
+	for _, r := range c.fresh {
+		r.receivedAt(received)
 	}
-	for _, r := range records {
-		c.p.metrics.rows.WithLabelValues(string(r.Result)).Inc()
-		if r.Result != ResultDuplicate {
-			c.p.metrics.mismatches.Add(float64(r.mismatches))
-			c.p.metrics.flagged(r.Flags)
-		}
+	if err := c.write(ctx, w, write); err != nil {
+		return err
 	}
+	c.p.known.stored(c.freshKeys())
+	c.p.metrics.count(records)
 	return nil
+}
+
+// freshKeys are the keys of all rows of the new records.
+func (c *committer) freshKeys() []Key {
+	c.keys = c.keys[:0]
+	for _, r := range c.fresh {
+		c.keys = r.keys(c.keys)
+	}
+	return c.keys
+}
+
+// write stores the new records, and withdraws what they correct elsewhere.
+func (c *committer) write(ctx context.Context, w Writer, write func(context.Context, Batch) error) error {
+	if len(c.fresh) == 0 {
+		return nil
+	}
+	moved, err := c.moved(ctx, w)
+	if err != nil {
+		return err
+	}
+	return c.store(ctx, write, moved)
 }
 
 // quarantine keeps the refused records.
@@ -66,6 +78,10 @@ func (c *committer) quarantine(ctx context.Context, w Writer, records []*Record,
 	for i := range rows {
 		rows[i].ReceivedAt = received
 	}
+	return c.hold(ctx, w, rows)
+}
+
+func (c *committer) hold(ctx context.Context, w Writer, rows []record.Refused) error {
 	if err := w.Quarantine(ctx, rows); err != nil {
 		return fmt.Errorf("ingest: keep %d refused rows: %w", len(rows), err)
 	}
@@ -78,9 +94,7 @@ func (c *committer) quarantine(ctx context.Context, w Writer, records []*Record,
 func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error {
 	c.fresh = c.fresh[:0]
 	c.keys, c.owners = c.keys[:0], c.owners[:0]
-	if !c.source {
-		c.past.clear()
-	}
+	c.past.clear()
 	var buf [16]Key
 	for i, r := range records {
 		keys := r.keys(buf[:0])
@@ -100,12 +114,27 @@ func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error
 		r.Result = ResultStored
 		c.keys, c.owners = append(c.keys, keys[0]), append(c.owners, i)
 	}
+	if err := c.inStore(ctx, w, records); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Result == ResultStored {
+			c.fresh = append(c.fresh, r)
+		}
+	}
+	return nil
+}
+
+// inStore makes those of the records a duplicate that are stored whole. The keys
+// are their first ones.
+func (c *committer) inStore(ctx context.Context, w Writer, records []*Record) error {
 	if err := c.ask(ctx, w, records, func(r *Record) { r.Result = ResultDuplicate }); err != nil {
 		return err
 	}
 	// Of the records whose first row is there, look at the others.
 	candidates := c.owners
 	c.keys, c.owners = nil, nil
+	var buf [16]Key
 	for _, i := range candidates {
 		r := records[i]
 		if r.Result != ResultDuplicate || r.rows() == 1 {
@@ -115,24 +144,11 @@ func (c *committer) sort(ctx context.Context, w Writer, records []*Record) error
 			c.keys, c.owners = append(c.keys, k), append(c.owners, i)
 		}
 	}
-	if err := c.askMissing(ctx, w, records); err != nil {
-		return err
-	}
-	for _, i := range candidates {
-		if records[i].Result == ResultStored {
-			c.fresh = append(c.fresh, records[i])
-		}
-	}
-	return nil
+	return c.askMissing(ctx, w, records)
 }
 
-// again reports whether all rows of the record came before: in this batch, or
-// anywhere in the import. Within one source a record without an identifier
-// differs from all others by its ordinal.
+// again reports whether all rows of the record came before in this batch.
 func (c *committer) again(r *Record, keys []Key) bool {
-	if c.source && r.final() {
-		return false
-	}
 	again := true
 	for i := range keys { // each is noted, so none may be left out
 		again = c.past.again(&keys[i]) && again
@@ -183,7 +199,7 @@ func (v *Response) subjectMayChange() bool {
 
 // moved finds the responses whose earlier versions stand under another patient:
 // amended or withdrawn under a corrected subject. Each is withdrawn there. The
-// store is asked, and what came in this batch or before it in the import.
+// store is asked, and what came in this batch.
 func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
 	var corrected []*Response
 	var ids []uint64
@@ -226,15 +242,13 @@ func (v *Response) withdrawnFrom(patient record.PatientID) Response {
 }
 
 // store builds the batch of the new records and writes it.
-func (c *committer) store(ctx context.Context, write func(context.Context, Batch) error, moved []Response, received time.Time) error {
+func (c *committer) store(ctx context.Context, write func(context.Context, Batch) error, moved []Response) error {
 	b := c.builder
 	b.declare(c.fresh)
 	for _, r := range c.fresh {
-		r.receivedAt(received)
 		b.add(r)
 	}
 	for i := range moved {
-		moved[i].ReceivedAt = received
 		b.addResponse(&moved[i])
 	}
 	batch := b.batch()

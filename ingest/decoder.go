@@ -43,6 +43,9 @@ type Format struct {
 	Open func(in Input) (Decoder, error)
 	// Maps reports whether Open takes a mapping of the source's own columns.
 	Maps bool
+	// Reopen opens one record as the decoder of this format quotes it; nil where
+	// Open does. The mapping is the one of a record that came through one.
+	Reopen func(in Input) (Decoder, error)
 }
 
 // Input is an opened source: what a decoder may know.

@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
+	"math/bits"
 	"strconv"
 
 	"github.com/lumbar-health/lumbar/record"
@@ -13,32 +13,46 @@ import (
 // Ordinals gives records that bring no identifier one: the SHA-256 of their
 // fields and the ordinal among equal records of the same source. The order of
 // the records, the spelling of headers and the compression do not matter, and
-// two people with the same answers stay two. It remembers 16 bytes and a count
-// for each different record.
-type Ordinals struct {
-	seen map[[16]byte]uint32
-	hash hash.Hash
-	sum  []byte
-}
+// two people with the same answers stay two. It remembers some twelve bytes of
+// each record. Of two records that it takes for equal and are not (fingerprints
+// says how seldom) the later one has a number that it need not have: both are
+// stored.
+type Ordinals struct{ seen fingerprints }
 
 // NewOrdinals starts a source.
-func NewOrdinals() *Ordinals {
-	return &Ordinals{seen: map[[16]byte]uint32{}, hash: sha256.New()}
-}
+func NewOrdinals() *Ordinals { return new(Ordinals) }
 
 // Identify returns the identifier of the next record with these fields, in the
 // canonical form that its format defines.
 func (o *Ordinals) Identify(fields []byte) Identifier {
-	o.hash.Reset()
-	o.hash.Write(fields)
-	o.sum = o.hash.Sum(o.sum[:0])
-	key := [16]byte(o.sum)
-	n := o.seen[key]
-	o.seen[key] = n + 1
-	var id Identifier
-	copy(id.hash[:], o.sum)
-	id.ordinal = n
+	id := Identifier{hash: sha256.Sum256(fields)}
+	if !o.seen.add(id.numbered(0)) {
+		return id
+	}
+	// The ordinals that were given are 0 to n−1: n is between one that was and
+	// one that was not.
+	given, free := uint32(0), uint32(1)
+	for o.seen.has(id.numbered(free)) {
+		given, free = free, 2*free
+	}
+	for free-given > 1 {
+		if middle := given + (free-given)/2; o.seen.has(id.numbered(middle)) {
+			given = middle
+		} else {
+			free = middle
+		}
+	}
+	id.ordinal = free
+	o.seen.add(id.numbered(free))
 	return id
+}
+
+// numbered is the fingerprint of the nth record of this content.
+func (id *Identifier) numbered(n uint32) fingerprint {
+	const step = 0x9e3779b97f4a7c15
+	return fingerprint{
+		binary.BigEndian.Uint64(id.hash[:8]) + uint64(n)*step, binary.BigEndian.Uint64(id.hash[8:16]) + bits.RotateLeft64(uint64(n)*step, 32),
+	}
 }
 
 // Identifier is the identifier of a record that brought none.

@@ -7,10 +7,7 @@ import (
 	"github.com/lumbar-health/lumbar/record"
 )
 
-// past is what came before in a batch or, for an import, since its beginning:
-// the rows of a bulk can not be asked of the store before its commit. It grows
-// with the records that bring an identifier, by some fifty bytes each: half a
-// gigabyte for ten million.
+// past is what came before in a batch.
 type past struct {
 	first    map[uint64]version // by the row's place, see at
 	further  map[uint64][]version

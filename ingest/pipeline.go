@@ -3,8 +3,8 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +20,7 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// BatchRows closes a batch of an import; 0 is the most, 50,000.
 	BatchRows int
-	// Allocator is for Arrow memory; nil is Go's.
+	// Allocator is for Arrow memory; nil is one that uses it again.
 	Allocator memory.Allocator
 }
 
@@ -34,14 +34,16 @@ type Pipeline struct {
 	alloc   memory.Allocator
 	metrics *metrics
 	sealer  *sealer
+	known   *known // rows that came before
 	chunks  sync.Pool
+	turn    chan struct{} // held by the import that stores
 }
 
 // New returns a pipeline into w.
 func New(w Writer, o Options) *Pipeline {
-	p := &Pipeline{Setting: o.Setting, formats: o.Formats, writer: w, alloc: o.Allocator, metrics: newMetrics(o.Metrics)}
+	p := &Pipeline{Setting: o.Setting, formats: o.Formats, writer: w, alloc: o.Allocator, metrics: newMetrics(o.Metrics), known: newKnown(), turn: make(chan struct{}, 1)}
 	if p.alloc == nil {
-		p.alloc = memory.DefaultAllocator
+		p.alloc = new(pooled)
 	}
 	if p.rows = o.BatchRows; p.rows <= 0 || p.rows > maxBatchRows {
 		p.rows = maxBatchRows
@@ -63,6 +65,9 @@ type ImportOptions struct {
 	// Mapping is the text of a mapping file for a source whose columns have
 	// names of their own; empty where there is none.
 	Mapping []byte
+	// Rejected, where not nil, is told of every refused record once it is in the
+	// quarantine, from one goroutine; the record is valid until it returns.
+	Rejected func(*Record)
 }
 
 // Progress tells how far an import is. Bytes are those of the source as stored.
@@ -111,9 +116,9 @@ func (p *Pipeline) Import(ctx context.Context, src Source, o ImportOptions, prog
 	}
 	writer := p.writer
 	if o.DryRun {
-		writer = dryRun{stored: p.writer}
+		writer = dryRun{p.writer}
 	}
-	run := importRun{pipeline: p, writer: writer, report: &report, size: src.Size, progress: progress}
+	run := importRun{pipeline: p, writer: writer, report: &report, size: src.Size, progress: progress, rejected: o.Rejected}
 	return report, run.do(ctx, decoder, in)
 }
 
@@ -125,9 +130,10 @@ type importRun struct {
 	report   *Report
 	size     int64
 	progress func(Progress)
+	rejected func(*Record) // may be nil
 }
 
-// chunk is a batch's worth of records on the way from decoder to writer.
+// chunk is some records on the way from decoder to writer.
 type chunk struct {
 	records []*Record
 	n       int
@@ -136,9 +142,19 @@ type chunk struct {
 	err     error
 }
 
+const (
+	// step is how many rows go from the decoder to the writer at a time, once
+	// it is known that a source is large: what lies between them is memory.
+	step = 4096
+	// steps is how many may lie there.
+	steps = 4
+	// large is the size from which a source is taken to be more than a batch.
+	large = 32 << 20
+)
+
 func (r *importRun) do(ctx context.Context, d Decoder, in *stream) error {
 	ctx, cancel := context.WithCancel(ctx)
-	full, empty := make(chan *chunk), make(chan *chunk, 2)
+	full, empty := make(chan *chunk), make(chan *chunk, steps)
 	done := make(chan struct{})
 	for range cap(empty) {
 		c, ok := r.pipeline.chunks.Get().(*chunk)
@@ -158,16 +174,21 @@ func (r *importRun) do(ctx context.Context, d Decoder, in *stream) error {
 	return err
 }
 
-// decode fills chunks until the source ends.
+// decode fills chunks until the source ends: a first one as large as a batch
+// where that may be all, small ones then.
 func (r *importRun) decode(ctx context.Context, source *Reader, in *stream, empty <-chan *chunk, full chan<- *chunk) {
-	for {
+	most := r.pipeline.rows
+	if r.size >= large {
+		most = min(most, step)
+	}
+	for ; ; most = min(most, step) {
 		var c *chunk
 		select {
 		case c = <-empty:
 		case <-ctx.Done():
 			return
 		}
-		c.fill(source, r.pipeline.rows)
+		c.fill(source, most)
 		if c.bytes = in.bytes.n; in.at != nil {
 			c.bytes = max(c.bytes, source.offset())
 		}
@@ -176,15 +197,21 @@ func (r *importRun) decode(ctx context.Context, source *Reader, in *stream, empt
 		case <-ctx.Done():
 			return
 		}
-		if c.end || c.err != nil {
+		if c.last() {
 			return
 		}
 	}
 }
 
+// last reports whether nothing comes after it.
+func (c *chunk) last() bool { return c.end || c.err != nil }
+
 // fill reads a batch's worth of records.
 func (c *chunk) fill(source *Reader, most int) {
 	c.n, c.end, c.err = 0, false, nil
+	if len(c.records) > most {
+		c.records = slices.Clone(c.records[:most]) // a large one was the first
+	}
 	for rows, held := 0, 0; rows < most && held < maxHeld; c.n++ {
 		if c.n == len(c.records) {
 			c.records = append(c.records, new(Record))
@@ -204,54 +231,86 @@ func (c *chunk) fill(source *Reader, most int) {
 	}
 }
 
-// write stores chunks as they come: one alone at once, more as a bulk.
+// write stores chunks as they come: one alone at once, more as a bulk. Imports
+// take turns, so that what one has stored the next one knows.
 func (r *importRun) write(ctx context.Context, empty chan<- *chunk, full <-chan *chunk) error {
-	w := newCommitter(r.pipeline, true)
-	defer w.close()
-	var bulk Bulk
-	for {
-		var c *chunk
+	first, err := next(ctx, full)
+	if err != nil {
+		return err
+	}
+	if _, dry := r.writer.(dryRun); !dry {
 		select {
-		case c = <-full:
+		case r.pipeline.turn <- struct{}{}:
+			defer func() { <-r.pipeline.turn }()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		last := c.end || c.err != nil
-		write := r.writer.Write
-		if bulk == nil && !last {
-			var err error
-			if bulk, err = r.writer.Bulk(ctx); err != nil {
-				return fmt.Errorf("ingest: start of a bulk: %w", err)
-			}
-			defer bulk.Close()
-		}
-		if bulk != nil {
-			write = bulk.Write
-		}
-		records := c.records[:c.n]
-		if err := w.commit(ctx, r.writer, write, records); err != nil {
+	}
+	if first.last() {
+		return r.small(ctx, first)
+	}
+	m := newImporter(r.pipeline, r.writer, r.report)
+	defer m.close()
+	for c := first; ; {
+		if err := m.take(ctx, c.records[:c.n]); err != nil {
 			return err
 		}
-		for _, rec := range records {
-			r.report.count(rec)
-		}
+		r.tell(c.records[:c.n])
 		if r.progress != nil {
-			r.progress(Progress{Bytes: c.bytes, Size: r.size, Records: r.report.Read})
+			r.progress(Progress{Bytes: c.bytes, Size: r.size, Records: m.taken()})
 		}
-		if last {
-			return r.finish(ctx, bulk, c.err)
+		if c.last() {
+			// Even where the source broke off: its rows are whole, and the
+			// derived table must hold them.
+			return errors.Join(c.err, m.end(ctx))
+		}
+		if m.full() {
+			if err := m.end(ctx); err != nil {
+				return err
+			}
 		}
 		empty <- c
+		if c, err = next(ctx, full); err != nil {
+			return err
+		}
 	}
 }
 
-// finish commits what was written, even where the source broke off: its rows
-// are whole, and the derived table must hold them.
-func (r *importRun) finish(ctx context.Context, bulk Bulk, broken error) error {
-	if bulk != nil {
-		if err := bulk.Commit(ctx); err != nil {
-			return errors.Join(broken, fmt.Errorf("ingest: end of a bulk: %w", err))
+func next(ctx context.Context, full <-chan *chunk) (*chunk, error) {
+	select {
+	case c := <-full:
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// small stores a source that is one batch.
+func (r *importRun) small(ctx context.Context, c *chunk) error {
+	w := newCommitter(r.pipeline)
+	defer w.close()
+	records := c.records[:c.n]
+	if err := w.commit(ctx, r.writer, r.writer.Write, records); err != nil {
+		return err
+	}
+	for _, rec := range records {
+		r.report.count(rec)
+	}
+	r.tell(records)
+	if r.progress != nil {
+		r.progress(Progress{Bytes: c.bytes, Size: r.size, Records: r.report.Read})
+	}
+	return c.err
+}
+
+// tell tells of the refused records, which are in the quarantine.
+func (r *importRun) tell(records []*Record) {
+	if r.rejected == nil {
+		return
+	}
+	for _, rec := range records {
+		if rec.Result == ResultRejected {
+			r.rejected(rec)
 		}
 	}
-	return broken
 }

@@ -20,6 +20,13 @@ func (s *Setting) Prepare(r *Record) {
 	for i := range r.Episodes {
 		s.checkEpisode(r, &r.Episodes[i])
 	}
+	for i := range r.Patients {
+		if v := r.Patients[i].Ethnic; v != "" {
+			if _, ok := record.EthnicGroup(v); !ok {
+				r.Reject("ethnic", RuleUnknownKey)
+			}
+		}
+	}
 }
 
 func (s *Setting) prepareResponse(r *Record, v *Response) {
@@ -131,6 +138,11 @@ func (s *Setting) checkEpisode(r *Record, v *Episode) {
 	}
 	if _, ok := p.Procedure(v.Procedure); !ok && v.Procedure != "" && len(p.Procedures) > 0 {
 		r.Reject("procedure", RuleUnknownKey)
+	}
+	if group, ok := record.EthnicGroupNamed(v.EthnicGroup); ok {
+		v.EthnicGroup = group
+	} else if v.EthnicGroup != "" {
+		r.Reject("ethnic_group", RuleUnknownKey)
 	}
 	s.checkDates(r, v)
 	if v.Age > 130 {

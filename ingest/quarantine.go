@@ -27,6 +27,10 @@ const (
 // it with.
 const FlagBodyNotKept = "body_not_kept"
 
+// FlagMapped marks a refused row that was read through a mapping file: without
+// one its columns mean nothing, or something else.
+const FlagMapped = "mapped"
+
 // What the keys of the quarantine are derived for from the pseudonym key.
 const (
 	sealPurpose = "lumbar quarantine: body"
@@ -104,6 +108,14 @@ func OpenBody(key []byte, id uint64, sealed []byte) ([]byte, error) {
 // row as the decoder quotes it.
 func (s *sealer) keep(r *Record, d Decoder, format, delivery string) {
 	body, whole := d.Quote()
+	s.hold(r, body, whole, format, delivery)
+	if m, ok := d.(interface{ Mapped() bool }); ok && m.Mapped() {
+		r.refused.Flags = append(r.refused.Flags, FlagMapped)
+	}
+}
+
+// hold makes what the quarantine holds of a refused record with that body.
+func (s *sealer) hold(r *Record, body []byte, whole bool, format, delivery string) {
 	id := s.id(format, body)
 	if len(body) == 0 { // nothing tells it from others but its place
 		id = s.id(format, fmt.Appendf(nil, "%s\x00%d", delivery, r.Line))

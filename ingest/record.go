@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"slices"
-	"time"
 
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
@@ -67,60 +66,30 @@ type Episode struct {
 	Declared []programme.Covariate
 }
 
+// Event is something that happened to a person.
+type Event = record.Event
+
 // EventStatus is the state of an event.
-type EventStatus int8
+type EventStatus = record.EventStatus
 
-// Event states, as the store's Enum8.
+// Event states.
 const (
-	EventFinal          EventStatus = 1
-	EventEnteredInError EventStatus = 2
-)
-
-// Event is something that happened to a person: a referral, a treatment, an
-// admission, a cost.
-type Event struct {
-	PatientID    record.PatientID
-	ID           uint64
-	Version      uint64
-	Status       EventStatus
-	Programme    string
-	EpisodeID    uint64
-	Type         string
-	HappenedAt   time.Time
-	HappenedOn   record.Date
-	Organisation string
-	Intervention string
-	CodeSystem   string
-	Code         string
-	CostPence    int64
-	Source       string
-	SourceID     string
-	ReceivedAt   time.Time
-}
-
-// PatientStatus is the state of a patient.
-type PatientStatus int8
-
-// Patient states, as the store's Enum8.
-const (
-	PatientActive         PatientStatus = 1
-	PatientDeceased       PatientStatus = 2
-	PatientEnteredInError PatientStatus = 3
+	EventFinal          = record.EventFinal
+	EventEnteredInError = record.EventEnteredInError
 )
 
 // Patient is one pseudonymised person.
-type Patient struct {
-	PatientID  record.PatientID
-	Version    uint64
-	Status     PatientStatus
-	Sex        record.Sex
-	BirthMonth record.Date // first day of the month; zero = unknown
-	Ethnic     string
-	LSOA       string
-	IMDDecile  uint8
-	IMDVersion string
-	ReceivedAt time.Time
-}
+type Patient = record.Person
+
+// PatientStatus is the state of a patient.
+type PatientStatus = record.PersonStatus
+
+// Patient states.
+const (
+	PatientActive         = record.PersonActive
+	PatientDeceased       = record.PersonDeceased
+	PatientEnteredInError = record.PersonEnteredInError
+)
 
 // Blank makes the response one without an answer.
 func (v *Response) Blank() {

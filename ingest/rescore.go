@@ -22,10 +22,11 @@ type Rescorer struct {
 }
 
 // NewRescorer returns a rescorer for the targets: scores by name, algorithm and
-// value set, of which a response may have any. A nil allocator is Go's.
+// value set, of which a response may have any. A nil allocator is one that
+// uses its memory again.
 func NewRescorer(targets []*instruments.Score, alloc memory.Allocator) *Rescorer {
 	if alloc == nil {
-		alloc = memory.DefaultAllocator
+		alloc = new(pooled)
 	}
 	return &Rescorer{targets: targets, table: newScoreTable(alloc)}
 }

@@ -12,6 +12,12 @@ import (
 type Writer interface {
 	// Existing says of each key whether that very version is stored already.
 	Existing(ctx context.Context, keys []Key) ([]bool, error)
+	// Recorded says the same without waiting for a batch or a derivation under
+	// way: what it knows may not be in outcome yet.
+	Recorded(ctx context.Context, keys []Key) ([]bool, error)
+	// Fingerprints yields record.Fingerprint of every stored version of a fact,
+	// some of them perhaps twice.
+	Fingerprints(ctx context.Context, yield func([]uint64) error) error
 	// Holders returns the patients under whom the responses are stored. It is
 	// asked for amendments and retractions only: their subject may have changed.
 	Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error)

@@ -172,9 +172,9 @@ func (d *Desk) keep(ctx context.Context, e *edition, r read.Receipt) error {
 	return nil
 }
 
-// unreachable says whether the store could not be talked to, as against what it
+// Unreachable says whether the store could not be talked to, as against what it
 // said.
-func unreachable(err error) bool {
+func Unreachable(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
@@ -194,7 +194,7 @@ func (d *Desk) failed(ctx context.Context, q Question, err error) error {
 	if errors.Is(err, read.ErrSwitched) {
 		return &Error{Kind: Unavailable, Message: read.ErrSwitched.Error(), Err: err}
 	}
-	if unreachable(err) {
+	if Unreachable(err) {
 		return &Error{Kind: Unavailable, Message: "the data can not be reached just now: ask again in a moment", Err: err}
 	}
 	return &Error{Kind: Internal, Message: "the question could not be answered; the log says why", Err: err}

@@ -39,6 +39,8 @@ type Store struct {
 	sessions *sql.DB
 	reader   *read.Reader
 	writer   *write.Writer
+	extracts *read.Extracts
+	lists    *write.References
 }
 
 // Open connects, runs the migrations, adds the programmes' columns, and brings
@@ -79,10 +81,12 @@ func (s *Store) open(ctx context.Context, cfg Config) error {
 	if s.reader, err = read.New(s.conn, catalogue, cfg.Registerer); err != nil {
 		return err
 	}
+	s.extracts = read.NewExtracts(s.reader, read.HTTP{Addr: cfg.HTTPAddr, Database: cfg.Database, User: cfg.User, Password: cfg.Password, TLS: cfg.TLS})
+	s.lists = write.NewReferences(s.conn, s.reader, cfg.Clock)
 	s.sessions = clickhouse.OpenDB(options(cfg))
 	s.writer, err = write.New(ctx, write.Config{
 		Conn: s.conn, Sessions: s.sessions, HTTPAddr: cfg.HTTPAddr, Database: cfg.Database, User: cfg.User, Password: cfg.Password,
-		TLS: cfg.TLS, Catalogue: catalogue, Readers: s.reader, Log: cfg.Log, Clock: cfg.Clock,
+		TLS: cfg.TLS, Catalogue: catalogue, Readers: s.reader, Log: cfg.Log, Clock: cfg.Clock, Registerer: cfg.Registerer,
 	})
 	return err
 }
@@ -125,11 +129,20 @@ func (s *Store) Reader() *read.Reader { return s.reader }
 // Writer returns the one writer.
 func (s *Store) Writer() *write.Writer { return s.writer }
 
+// Extracts returns the reader of people's rows.
+func (s *Store) Extracts() *read.Extracts { return s.extracts }
+
+// References returns the loader of reference data.
+func (s *Store) References() *write.References { return s.lists }
+
 // Close closes the connections. What was written stays.
 func (s *Store) Close() error {
 	var err error
 	if s.writer != nil {
 		s.writer.Close()
+	}
+	if s.extracts != nil {
+		s.extracts.Close()
 	}
 	if s.sessions != nil {
 		err = errors.Join(err, s.sessions.Close())

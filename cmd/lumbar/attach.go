@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +70,14 @@ func openPlace(ctx context.Context, cmd *cobra.Command, options ...func(*store.C
 		return &place{attached: attached}, nil
 	}
 	h, err := openHouse(ctx, k, owner, log, options...)
-	return &place{house: h}, err
+	if err != nil {
+		return &place{}, err
+	}
+	// What another process acknowledged before it ended is part of the data.
+	if err := h.intake.Drained(ctx); err != nil {
+		return &place{}, errors.Join(fmt.Errorf("the journal of the data directory could not be carried into the store: %w", err), h.Close())
+	}
+	return &place{house: h}, nil
 }
 
 // Close gives the directory back. An owner lets attached commands finish first.

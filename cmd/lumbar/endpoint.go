@@ -27,9 +27,12 @@ import (
 // Routes of the endpoint through which commands reach the owner of a data
 // directory (ADR 13).
 const (
-	askPath     = "/internal/ask"
-	studyPath   = "/internal/study"
-	rescorePath = "/internal/rescore"
+	askPath        = "/internal/ask"
+	studyPath      = "/internal/study"
+	rescorePath    = "/internal/rescore"
+	quarantinePath = "/internal/quarantine"
+	referencePath  = "/internal/reference"
+	exportPath     = "/internal/export"
 )
 
 // endpoint is the owner's door for attached commands: loopback only, behind a
@@ -55,6 +58,9 @@ func openEndpoint(h *house) (*endpoint, error) {
 	r.Handle(askPath, e.guard(serveAsk(h))).Methods(http.MethodPost)
 	r.Handle(studyPath, e.guard(serveStudy(h))).Methods(http.MethodPost)
 	r.Handle(rescorePath, e.guard(serveRescore(h))).Methods(http.MethodPost)
+	r.Handle(quarantinePath, e.guard(serveQuarantine(h))).Methods(http.MethodPost)
+	r.Handle(referencePath, e.guard(serveReference(h))).Methods(http.MethodPost)
+	r.Handle(exportPath, e.guard(serveExport(h))).Methods(http.MethodPost)
 	e.server = &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/lumbar-health/lumbar/care/timeline"
 	"github.com/lumbar-health/lumbar/dashboards"
 	"github.com/lumbar-health/lumbar/dashboards/console"
 	"github.com/lumbar-health/lumbar/dashboards/grafana"
@@ -41,11 +41,14 @@ func (h *house) faces(who web.Authenticator, advice string) (*faces, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &faces{page: page, records: ihttp.NewRecords(h.pipeline, h.log)}
-	f.records.SpoolIn(filepath.Join(h.dir, "spool"))
+	f := &faces{page: page}
+	if f.records, err = h.newTaking(); err != nil {
+		page.Close()
+		return nil, err
+	}
 	routes := slices.Concat(
-		api.New(h.desk, catalogue.New(h.programmes, h.wordings, time.Now), h.log).Routes(), f.records.Routes(), page.Routes(),
-		grafana.Routes(h.desk, programmes, h.log), h.operations(),
+		api.New(h.desk, catalogue.New(h.programmes, h.wordings, time.Now), h.log).WithStore(catalogue.NewOrganisations(h.store.Reader(), time.Now), h.exporter).Routes(), f.records.Routes(), page.Routes(),
+		timeline.New(h.store.Reader(), h.store.Writer(), h.programmes, time.Now, h.log).Routes(), grafana.Routes(h.desk, programmes, h.log), h.operations(),
 	)
 	routes = append(routes, web.Route{
 		Method: http.MethodGet, Path: "/openapi.json", Summary: "This description", Open: true,

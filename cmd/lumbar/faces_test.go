@@ -65,6 +65,7 @@ func sent(t *testing.T, method, url string, body any, media string) httpReply {
 	}
 	if media != "" {
 		req.Header.Set("Content-Type", media)
+		req.Header.Set("Prefer", "wait=30") // what is sent is asked for next
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -120,7 +121,7 @@ func TestEveryRouteAsksWho(t *testing.T) {
 			methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
 		}
 		walked = append(walked, path)
-		url := strings.NewReplacer("{id}", "odi", "{method}", "describe", "{name:.+}", "lumbar.css", "{name}", "provider", "{job}", "1").Replace(path)
+		url := strings.NewReplacer("{id}", "odi", "{method}", "describe", "{name:.+}", "lumbar.css", "{name}", "provider", "{job}", "1", "{table}", "outcome", "{pseudonym}", "000102030405060708090a0b0c0d0e0f").Replace(path)
 		if strings.Contains(url, "{") {
 			t.Errorf("%s: the test knows no value for its parameters", path)
 		}

@@ -74,6 +74,7 @@ func withOwnMounts(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	t.Logf("%s", out)
 }
 
 // fillDisk leaves so many bytes free on the disk of a folder, until released.

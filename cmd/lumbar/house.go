@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,13 +16,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	ihttp "github.com/lumbar-health/lumbar/ingest/http"
+	"github.com/lumbar-health/lumbar/ingest/journal"
 	"github.com/lumbar-health/lumbar/instruments/wording"
+	"github.com/lumbar-health/lumbar/internal/ingeststore"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries"
-	"github.com/lumbar-health/lumbar/record"
+	"github.com/lumbar-health/lumbar/queries/export"
 	"github.com/lumbar-health/lumbar/store"
 	"github.com/lumbar-health/lumbar/store/engine"
-	"github.com/lumbar-health/lumbar/store/write"
 )
 
 // house is an owned data directory with all that runs on it: engine, store,
@@ -33,12 +35,16 @@ type house struct {
 	registry   *prometheus.Registry
 	programmes []*programme.Programme
 	key        []byte // of the pseudonyms; nil where none is configured
+	taking     ihttp.Options
 	wordings   *wording.Library
 	owner      *engine.Owner
 	engine     *engine.Engine
 	store      *store.Store
 	pipeline   *ingest.Pipeline
+	journal    *journal.Journal
+	intake     *ingest.Intake
 	desk       *queries.Desk
+	exporter   *export.Exporter
 	endpoint   *endpoint
 }
 
@@ -67,7 +73,10 @@ func openHouse(ctx context.Context, k *koanf.Koanf, owner *engine.Owner, log *sl
 		}
 	}()
 	// Before the engine, which takes its time: a mistake here is soon told.
-	if h.key, err = pseudonymKey(k.String("pseudonym.key_file")); err != nil {
+	if h.key, err = pseudonymKey(k); err != nil {
+		return h, err
+	}
+	if h.taking, err = takingOptions(k); err != nil {
 		return h, err
 	}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -75,6 +84,12 @@ func openHouse(ctx context.Context, k *koanf.Koanf, owner *engine.Owner, log *sl
 		return h, err
 	}
 	if err := h.openStore(ctx, options); err != nil {
+		return h, err
+	}
+	if err := h.checkKey(ctx); err != nil {
+		return h, err
+	}
+	if err := h.openJournal(k); err != nil {
 		return h, err
 	}
 	h.endpoint, err = openEndpoint(h)
@@ -107,7 +122,7 @@ func (h *house) openStore(ctx context.Context, options []func(*store.Config)) (e
 	if h.store, err = store.Open(ctx, cfg); err != nil {
 		return err
 	}
-	h.pipeline = ingest.New(storeWriter{h.store.Writer()}, ingest.Options{
+	h.pipeline = ingest.New(ingeststore.Writer(h.store.Writer()), ingest.Options{
 		Setting: ingest.Setting{Programmes: h.programmes, Key: h.key, Now: time.Now},
 		Formats: importFormats(),
 		Metrics: h.registry,
@@ -115,16 +130,39 @@ func (h *house) openStore(ctx context.Context, options []func(*store.Config)) (e
 	h.desk = queries.New(queries.Config{
 		Reader: h.store.Reader(), Receipts: h.store.Writer(), CodeVersion: codeVersion(), Log: h.log,
 	})
+	h.exporter = export.New(export.Config{
+		Reader: h.store.Reader(), Rows: h.store.Extracts(), Records: h.store.Writer(), CodeVersion: codeVersion(), Log: h.log,
+	})
+	return nil
+}
+
+// openJournal opens the journal and begins to drain what it holds.
+func (h *house) openJournal(k *koanf.Koanf) (err error) {
+	dir := k.String("journal.dir")
+	if dir == "" {
+		dir = filepath.Join(h.dir, "journal")
+	}
+	if h.journal, err = journal.Open(journal.Options{Dir: dir, MaxBytes: k.Int64("journal.max_bytes"), Log: h.log}); err != nil {
+		return err
+	}
+	h.intake = h.pipeline.NewIntake(h.journal, ingest.IntakeOptions{Log: h.log})
+	h.showVitals(k.Int64("journal.max_bytes"))
 	return nil
 }
 
 // Close leaves the directory as another owner may take it: the endpoint first,
-// then the store, the engine, the lock. place.Close lets attached commands
+// then intake and journal, the store, the engine, the lock. place.Close lets attached commands
 // finish before.
 func (h *house) Close() error {
 	var errs []error
 	if h.endpoint != nil {
 		errs = append(errs, h.endpoint.Close())
+	}
+	if h.intake != nil {
+		errs = append(errs, h.intake.Close())
+	}
+	if h.journal != nil {
+		errs = append(errs, h.journal.Close())
 	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
@@ -143,22 +181,6 @@ func (h *house) waitForAttached(ctx context.Context) error {
 	return h.owner.WaitForAttached(ctx)
 }
 
-// pseudonymKey reads the key that turns NHS numbers into pseudonyms.
-func pseudonymKey(path string) ([]byte, error) {
-	if path == "" {
-		return nil, nil
-	}
-	key, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("pseudonym.key_file: %w: give a file that you can read", err)
-	}
-	key = bytes.TrimRight(key, "\r\n") // an editor's line end is not part of it
-	if len(key) < 32 {
-		return nil, errors.New("pseudonym.key_file holds fewer than 32 bytes: make one with a random generator")
-	}
-	return key, nil
-}
-
 // newLogger writes to stderr in the configured form.
 func newLogger(k *koanf.Koanf) (*slog.Logger, error) {
 	var level slog.Level
@@ -174,45 +196,3 @@ func newLogger(k *koanf.Koanf) (*slog.Logger, error) {
 	}
 	return nil, errors.New("log.format must be text or json")
 }
-
-// storeWriter lets the store's writer be ingest's: the rooms may not import
-// each other, so their types are alike and converted here.
-type storeWriter struct{ w *write.Writer }
-
-func (s storeWriter) Existing(ctx context.Context, keys []ingest.Key) ([]bool, error) {
-	list := make([]write.Key, len(keys))
-	for i, k := range keys {
-		list[i] = write.Key{Table: write.Table(k.Table), PatientID: k.PatientID, ID: k.ID, Version: k.Version}
-	}
-	return s.w.Existing(ctx, list)
-}
-
-func (s storeWriter) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error) {
-	return s.w.Holders(ctx, responses)
-}
-
-func (s storeWriter) Quarantine(ctx context.Context, rows []record.Refused) error {
-	return s.w.Quarantine(ctx, rows)
-}
-
-func (s storeWriter) Write(ctx context.Context, b ingest.Batch) error {
-	return s.w.Write(ctx, write.Batch(b))
-}
-
-func (s storeWriter) Bulk(ctx context.Context) (ingest.Bulk, error) {
-	b, err := s.w.Bulk(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return storeBulk{b}, nil
-}
-
-type storeBulk struct{ b *write.Bulk }
-
-func (s storeBulk) Write(ctx context.Context, b ingest.Batch) error {
-	return s.b.Write(ctx, write.Batch(b))
-}
-
-func (s storeBulk) Commit(ctx context.Context) error { return s.b.Commit(ctx) }
-
-func (s storeBulk) Close() error { return s.b.Close() }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -58,6 +59,7 @@ rejected (--strict: 1).`,
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "read, check and score, but store nothing")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 where a record was rejected")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		spareMemory()
 		if err := ingest.CheckFormat(importFormats(), o.Format); err != nil {
 			return usageError{err}
 		}
@@ -86,6 +88,15 @@ rejected (--strict: 1).`,
 		return err
 	}
 	return cmd
+}
+
+// spareMemory lets the collector run at half as much garbage again as there is
+// in use. What an import holds are large pieces without pointers: ten million
+// rows took a sixth less memory and no more time. Who sets GOGC knows better.
+func spareMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 // readMapping reads and checks a mapping file, where there is one.

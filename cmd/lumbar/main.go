@@ -89,7 +89,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newServeCommand(), newDemoCommand(), newImportCommand(openTarget), newAskCommand(openDesk), newStudyCommand(),
 		newScoreCommand(), newRescoreCommand(), newStatCommand(), newConformCommand(), newSimulateCommand(),
-		newEngineCommand(), newDoctorCommand(), newVersionCommand(),
+		newQuarantineCommand(), newReferenceCommand(), newExportCommand(), newEngineCommand(), newDoctorCommand(), newVersionCommand(),
 	)
 	for _, c := range root.Commands() {
 		asUsage(c)

@@ -51,7 +51,7 @@ func (t *transcript) String() string {
 
 // command is the program as a command that has not started, with variables
 // beside those of this process.
-func command(t *testing.T, env []string, args ...string) *process {
+func command(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -65,7 +65,7 @@ func command(t *testing.T, env []string, args ...string) *process {
 }
 
 // start starts it; the test's end kills what is left of it.
-func (p *process) start(t *testing.T) *process {
+func (p *process) start(t testing.TB) *process {
 	t.Helper()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func (p *process) start(t *testing.T) *process {
 }
 
 // wait returns the exit code; -1 is that of a killed process.
-func (p *process) wait(t *testing.T) int {
+func (p *process) wait(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.ended:
@@ -93,7 +93,7 @@ func (p *process) wait(t *testing.T) int {
 }
 
 // stop asks it to end, as a service manager does, and returns its exit code.
-func (p *process) stop(t *testing.T) int {
+func (p *process) stop(t testing.TB) int {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func (p *process) stop(t *testing.T) int {
 }
 
 // kill ends it at once, as kill -9 does.
-func (p *process) kill(t *testing.T) {
+func (p *process) kill(t testing.TB) {
 	t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func (p *process) kill(t *testing.T) {
 }
 
 // address waits until the program says where it serves.
-func (p *process) address(t *testing.T) string {
+func (p *process) address(t testing.TB) string {
 	t.Helper()
 	var at string
 	eventually(t, "the program says where it serves", func() bool {
@@ -127,7 +127,7 @@ func (p *process) address(t *testing.T) string {
 }
 
 // eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for begun := time.Now(); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(begun) > patience {

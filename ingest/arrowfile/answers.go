@@ -194,8 +194,9 @@ func (d *Decoder) flag(i int, rec *ingest.Record) {
 	wire.FlagRow(&row, rec)
 }
 
-// Quote returns the row as a JSON object by column, without those that are
-// null.
+// Quote returns the row as a JSON object by column, without those that are null
+// but for the last item, and with its kind where that hung on where it was sent
+// to. wire.Flat reads it.
 func (d *Decoder) Quote() (body []byte, whole bool) {
 	var broken error
 	defer func() { whole = whole && broken == nil }()
@@ -210,9 +211,13 @@ func (d *Decoder) Quote() (body []byte, whole bool) {
 		}
 	}
 	for n, col := range d.itemCols {
-		if col >= 0 && d.batch.Column(col).IsValid(i) {
+		// The last one says how many there are.
+		if last := n == len(d.itemCols)-1; last || col >= 0 && d.batch.Column(col).IsValid(i) {
 			fields["item_"+strconv.Itoa(n+1)] = d.items[n].json(nil, i)
 		}
+	}
+	if word := d.kinds.Implied(); word != "" && fields["kind"] == nil {
+		fields["kind"] = json.RawMessage(`"` + word + `"`)
 	}
 	body, err := json.Marshal(fields)
 	return body, err == nil

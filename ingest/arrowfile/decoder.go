@@ -20,7 +20,7 @@ const Name = "arrow"
 func Format() ingest.Format {
 	return ingest.Format{Name: Name, Detect: detect, Verify: verify, Open: func(in ingest.Input) (ingest.Decoder, error) {
 		return NewDecoder(in, wire.KindResponse|wire.KindEpisode|wire.KindEvent|wire.KindPatient)
-	}}
+	}, Reopen: func(in ingest.Input) (ingest.Decoder, error) { return wire.NewFlat(in) }}
 }
 
 // Batches are the record batches of a table, one after the other. A batch is
@@ -39,6 +39,7 @@ type Decoder struct {
 	form      string // of the source, for messages
 	kinds     wire.Kind
 	reader    Batches
+	memory    *BoundedAllocator // of the reader; nil where that is the caller's
 	converter *wire.Converter
 	batch     arrow.Record
 	fields    []bound // of the columns
@@ -60,14 +61,30 @@ type bound struct {
 
 // NewDecoder reads the schema. A column that is no field of the given kinds of
 // row, nor a covariate of a programme, refuses the source.
-func NewDecoder(in ingest.Input, kinds wire.Kind) (_ *Decoder, err error) {
+func NewDecoder(in ingest.Input, kinds wire.Kind) (*Decoder, error) {
+	return newDecoder(in, kinds, memory.NewGoAllocator())
+}
+
+// newDecoder reads with an allocator, whose memory has to be Go's: texts of a
+// batch may outlive it.
+func newDecoder(in ingest.Input, kinds wire.Kind, alloc memory.Allocator) (*Decoder, error) {
+	bound := Bounded(alloc)
+	d, err := openStream(in, kinds, bound)
+	if err != nil {
+		bound.FreeAll()
+		return nil, err
+	}
+	d.memory = bound
+	return d, nil
+}
+
+func openStream(in ingest.Input, kinds wire.Kind, alloc memory.Allocator) (_ *Decoder, err error) {
 	defer guard(in.Name, form, &err)
 	source, err := newMessages(in.Reader)
 	if err != nil {
 		return nil, damaged(in.Name, form, err)
 	}
-	// The reader's memory is Go's: texts of a batch may outlive it.
-	reader, err := ipc.NewReader(source, ipc.WithAllocator(Bounded(memory.NewGoAllocator())))
+	reader, err := ipc.NewReader(source, ipc.WithAllocator(alloc))
 	if err != nil {
 		return nil, damaged(in.Name, form, err)
 	}
@@ -90,7 +107,11 @@ func NewTable(in ingest.Input, kinds wire.Kind, form string, batches Batches) (*
 }
 
 // Close gives the reader's memory back.
-func (d *Decoder) Close() error {
+func (d *Decoder) Close() (err error) {
+	if d.memory != nil {
+		defer d.memory.FreeAll()
+	}
+	defer guard(d.source, d.form, &err)
 	d.reader.Release()
 	return nil
 }
@@ -246,43 +267,4 @@ func guard(source, form string, err *error) {
 	if p := recover(); p != nil {
 		*err = damaged(source, form, fmt.Errorf("%v", p))
 	}
-}
-
-// maxMemory is what the buffers of one batch may take, unpacked.
-const maxMemory = 1 << 30
-
-// Bounded returns an allocator that panics where a buffer is larger than any
-// batch needs, or all of them together are. It is for one goroutine.
-func Bounded(of memory.Allocator) memory.Allocator { return &bounded{Allocator: of} }
-
-// bounded refuses to allocate what no real batch needs: a length in a damaged
-// or hostile source is only a number. The reader turns its panic into an error.
-type bounded struct {
-	memory.Allocator
-	used int
-}
-
-// Allocate panics beyond the bounds.
-func (b *bounded) Allocate(size int) []byte {
-	b.take(size, 0)
-	return b.Allocator.Allocate(size)
-}
-
-// Reallocate panics beyond the bounds.
-func (b *bounded) Reallocate(size int, old []byte) []byte {
-	b.take(size, len(old))
-	return b.Allocator.Reallocate(size, old)
-}
-
-// Free gives memory back.
-func (b *bounded) Free(old []byte) {
-	b.used -= len(old)
-	b.Allocator.Free(old)
-}
-
-func (b *bounded) take(size, back int) {
-	if size < 0 || size > maxBody || b.used+size-back > maxMemory {
-		panic("a buffer larger than any batch")
-	}
-	b.used += size - back
 }

@@ -20,7 +20,7 @@ const Name = "csv"
 
 // Format returns the format of CSV and TSV files.
 func Format() ingest.Format {
-	return ingest.Format{Name: Name, Detect: detect, Maps: true, Open: func(in ingest.Input) (ingest.Decoder, error) { return NewDecoder(in) }}
+	return ingest.Format{Name: Name, Detect: detect, Maps: true, Open: func(in ingest.Input) (ingest.Decoder, error) { return NewDecoder(in) }, Reopen: reopen}
 }
 
 // Decoder reads the rows of a table, line by line.
@@ -39,13 +39,17 @@ type Decoder struct {
 // programme, or that the mapping does not name, refuses the source.
 func NewDecoder(in ingest.Input) (*Decoder, error) {
 	m := new(mapping)
-	d := &Decoder{converter: wire.NewConverter(in.Setting), mapped: len(in.Mapping) > 0}
-	if d.mapped {
+	if len(in.Mapping) > 0 {
 		var err error
 		if m, err = readMapping(in.Mapping); err != nil {
 			return nil, err
 		}
 	}
+	return newDecoder(in, m)
+}
+
+func newDecoder(in ingest.Input, m *mapping) (*Decoder, error) {
+	d := &Decoder{converter: wire.NewConverter(in.Setting), mapped: len(in.Mapping) > 0}
 	covariates := covariatesOf(&in.Setting)
 	known := func(name string) bool {
 		_, ok := canonical(name, covariates)
@@ -209,7 +213,7 @@ func inWord(c byte) bool {
 
 // Quote returns the line below its header: a file of this format with one
 // record, its columns in alphabetical order. Without a mapping those that are
-// empty are left out. A line that has no cells is returned as it came.
+// empty are left out, but for the last item. A line that has no cells is returned as it came.
 func (d *Decoder) Quote() (body []byte, complete bool) {
 	if d.how == tooLong {
 		return nil, false
@@ -225,7 +229,7 @@ func (d *Decoder) Quote() (body []byte, complete bool) {
 		return b.Bytes(), true
 	}
 	for _, i := range d.order {
-		if d.mapped || len(d.scan.cells[i]) > 0 {
+		if d.mapped || len(d.scan.cells[i]) > 0 || d.lines.plan.lastItem(i) {
 			head, cells = append(head, d.names[i]), append(cells, string(d.scan.cells[i]))
 		}
 	}

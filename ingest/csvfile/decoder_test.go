@@ -351,13 +351,17 @@ func TestQuote(t *testing.T) {
 	}
 	want := "answered_at,instrument,item_1,patient_pseudonym,provider\n2026-04-01,nrs_back,11," + who + ",\"a \"\"b\"\", c\"\n"
 	for _, source := range []string{
-		"patient_pseudonym,instrument,answered_at,item_1,item_2,provider\n" + who + ",nrs_back,2026-04-01,11,,\"a \"\"b\"\", c\"\n",
+		"patient_pseudonym,instrument,episode,answered_at,item_1,provider\n" + who + ",nrs_back,,2026-04-01,11,\"a \"\"b\"\", c\"\n",
 		"Provider;Item 1;Answered at;Instrument;Patient-Pseudonym\n\"a \"\"b\"\", c\"; 11;2026-04-01;nrs_back;" + who,
 		want,
 	} {
 		if got := quote(source); got != want {
 			t.Errorf("Quote() = %q, want %q", got, want)
 		}
+	}
+	// The last item says how many there are, though it has no answer.
+	if got := quote("patient_pseudonym,item_1,item_2,item_3\n" + who + ",11,,\n"); got != "item_1,item_3,patient_pseudonym\n11,,"+who+"\n" {
+		t.Errorf("Quote() = %q", got)
 	}
 	if got := quote("patient_pseudonym,instrument\n\"a\"b,c\n"); got != "patient_pseudonym,instrument\n\"a\"b,c\n" {
 		t.Errorf("Quote() of a broken line = %q", got)

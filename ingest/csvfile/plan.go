@@ -24,6 +24,13 @@ type rowPlan struct {
 	items  []itemBinding
 }
 
+// lastItem reports whether the column is the last item's, which says how many
+// there are.
+func (p *plan) lastItem(column int) bool {
+	items := p.rows[0].items
+	return len(items) > 0 && items[len(items)-1].column == column
+}
+
 // binding is a field with its column, or with its value where column is −1.
 type binding struct {
 	name    string

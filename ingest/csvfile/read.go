@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/wire"
@@ -20,6 +21,7 @@ type lineReader struct {
 	setting ingest.Setting
 	cells   [][]byte
 	texts   map[string]string // words that repeat
+	page    strings.Builder   // holds texts that do not
 	value   wire.Value
 	reasons []missingItem
 	why     []string
@@ -35,7 +37,7 @@ type missingItem struct {
 // text returns a cell as a string: the same one for words that repeat.
 func (l *lineReader) text(cell []byte, unique bool) string {
 	if unique || len(cell) > 32 {
-		return string(cell)
+		return l.paged(cell)
 	}
 	if s, ok := l.texts[string(cell)]; ok {
 		return s
@@ -46,6 +48,24 @@ func (l *lineReader) text(cell []byte, unique bool) string {
 	s := string(cell)
 	l.texts[s] = s
 	return s
+}
+
+// pageSize is how much text shares a piece of memory: each text of its own would
+// cost more to make than to read.
+const pageSize = 16 << 10
+
+// paged returns a cell as a string.
+func (l *lineReader) paged(cell []byte) string {
+	if len(cell) > pageSize/8 {
+		return string(cell)
+	}
+	if l.page.Len()+len(cell) > l.page.Cap() {
+		l.page = strings.Builder{}
+		l.page.Grow(pageSize)
+	}
+	from := l.page.Len()
+	l.page.Write(cell)
+	return l.page.String()[from:]
 }
 
 // absent reports whether a cell says nothing.

@@ -36,8 +36,7 @@ type coding2 struct{ system, code string }
 
 // one reads one answer to item at.
 func (a *answers) one(at int, raw []byte) {
-	var kind string
-	var value, extensions []byte
+	var kind, value, extensions []byte
 	c := jsontext.Walk(raw)
 	for c.Enter('{'); c.More(); {
 		switch name := c.Name(); {
@@ -45,7 +44,7 @@ func (a *answers) one(at int, raw []byte) {
 			if value != nil {
 				a.rec.Reject(a.key(at), ingest.RuleRepeated)
 			}
-			kind, value = string(name[5:]), c.Raw()
+			kind, value = name[5:], c.Raw()
 		case string(name) == "extension":
 			extensions = c.Raw()
 		case len(name) > 6 && string(name[:6]) == "_value":
@@ -80,9 +79,9 @@ func (a *answers) absent(at int, why string) {
 }
 
 // value takes a value of one of FHIR's types.
-func (a *answers) value(at int, kind string, raw, extensions []byte) {
+func (a *answers) value(at int, kind, raw, extensions []byte) {
 	item := &a.form.definition.Items[at]
-	switch kind {
+	switch string(kind) {
 	case "Coding":
 		a.coded(at, raw, extensions)
 		return

@@ -185,7 +185,7 @@ func (b *bundles) entry(c byte, err error) (e entry, _ error) {
 	case errors.Is(err, jsontext.ErrTooLong):
 		e.rule, e.text = ingest.RuleTooLong, b.objects.Text
 		return e, nil
-	case errors.Is(err, jsontext.ErrMalformed), err == nil && (c != '{' || !json.Valid(around)):
+	case errors.Is(err, jsontext.ErrMalformed), err == nil && (c != '{' || !jsontext.Valid(around)):
 		e.rule, e.text = ingest.RuleMalformed, b.objects.Text
 		return e, nil
 	case err != nil:

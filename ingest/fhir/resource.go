@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"unicode/utf8"
 
@@ -31,7 +30,7 @@ func (r *resource) parse(body []byte, rec *ingest.Record) bool {
 		rec.Reject("record", ingest.RuleEncoding)
 		return false
 	}
-	ok := json.Valid(body)
+	ok := jsontext.Valid(body)
 	if ok {
 		r.members, ok = jsontext.Members(body, r.members)
 	}

@@ -92,15 +92,21 @@ func linkIDs(list []byte, depth int, yield func(string) bool) bool {
 	return true
 }
 
+// unjoined leaves out what joins the parts of a word.
+var unjoined = strings.NewReplacer("-", "", "_", "")
+
 // flagUnreadable flags a text that can not be read as a resource and speaks of
 // an instrument with safety questions.
 func (d *Decoder) flagUnreadable(body []byte, rec *ingest.Record) {
-	plain := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(string(body)))
+	plain := unjoined.Replace(strings.ToLower(string(body)))
 	for _, f := range d.watch() {
 		id := string(f.definition.ID)
 		found := strings.Contains(plain, "questionnaire/"+id) || strings.Contains(plain, "questionnaire:"+id) || len(id) > 3 && strings.Contains(plain, id)
 		for linkID := range f.items {
-			found = found || len(linkID) > 2 && strings.Contains(plain, `"`+strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(linkID))+`"`)
+			if found {
+				break
+			}
+			found = len(linkID) > 2 && strings.Contains(plain, `"`+unjoined.Replace(strings.ToLower(linkID))+`"`)
 		}
 		if found {
 			rec.Flag(instruments.FlagSafetyUnreadable)

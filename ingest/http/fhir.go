@@ -30,7 +30,7 @@ func (h *Records) fhirRoutes() []web.Route {
 	}
 	return []web.Route{
 		{
-			Method: http.MethodPost, Path: "/fhir/QuestionnaireResponse", Summary: "Take one FHIR R4 QuestionnaireResponse", Handler: h.resources(fhir.AcceptResponse),
+			Method: http.MethodPost, Path: "/fhir/QuestionnaireResponse", Summary: "Take one FHIR R4 QuestionnaireResponse", Handler: h.guarded("/fhir/QuestionnaireResponse", h.resources(fhir.AcceptResponse)), Params: takingParams(true),
 			Body: &web.Body{Types: fhirTypes, Description: "a QuestionnaireResponse; gzip and zstd are unpacked", Schema: object},
 			Answers: []web.Reply{
 				fhirReply(http.StatusCreated, "it is stored and durable", outcomeSchema()),
@@ -39,24 +39,30 @@ func (h *Records) fhirRoutes() []web.Route {
 			},
 		},
 		{
-			Method: http.MethodPost, Path: "/fhir", Summary: "Take a FHIR R4 Bundle, each entry for itself", Handler: h.resources(fhir.AcceptBundle),
+			Method: http.MethodPost, Path: "/fhir", Summary: "Take a FHIR R4 Bundle, each entry for itself", Handler: h.guarded("/fhir", h.resources(fhir.AcceptBundle)), Params: takingParams(true),
 			Body: &web.Body{Types: fhirTypes, Description: "a Bundle of type transaction, batch, collection or searchset, at most " + strconv.Itoa(MaxRecords) + " entries; gzip and zstd are unpacked", Schema: object},
 			Answers: []web.Reply{
 				fhirReply(http.StatusOK, "a Bundle with what became of each entry, in the order of the entries; what was stored is durable", bundleSchema()),
 			},
 		},
 		{
-			Method: http.MethodPost, Path: "/fhir/$import", Summary: "Take many FHIR R4 resources as a job", Handler: http.HandlerFunc(h.startImport),
-			Body: &web.Body{Types: bulkTypes, Description: "resources, one a line; gzip and zstd are unpacked"},
+			Method: http.MethodPost, Path: "/fhir/$import", Summary: "Take many FHIR R4 resources as a job", Handler: h.guarded("/fhir/$import", h.startImport), Params: takingParams(false),
+			Body: &web.Body{
+				Types:       append(bulkTypes[:len(bulkTypes):len(bulkTypes)], fhirTypes...),
+				Description: "resources, one a line; or a SMART bulk import manifest or Parameters with the addresses of such files, as JSON; gzip and zstd are unpacked",
+			},
 			Answers: []web.Reply{
-				{Status: http.StatusAccepted, Description: "the job is under way; Content-Location is its address. It ends with the process: what it has stored stays"},
+				{Status: http.StatusAccepted, Description: "the job is durable and will be done; Content-Location is its address"},
 			},
 		},
 		{
 			Method: http.MethodGet, Path: "/fhir/$import/{job}", Summary: "How far an import is", Handler: http.HandlerFunc(h.showImport), Params: job,
 			Answers: []web.Reply{
 				{Status: http.StatusAccepted, Description: "under way; X-Progress says how far"},
-				fhirReply(http.StatusOK, "done: the counts, and an outcome with the first thousand refused lines", parametersSchema()),
+				{
+					Status: http.StatusOK, Description: "done: the counts, and an outcome with the first thousand refused lines; or as " + mediaFHIRNDJSON + ", where that is accepted, an OperationOutcome for each refused line",
+					Types: []string{mediaFHIR, mediaFHIRNDJSON}, Schema: parametersSchema(),
+				},
 			},
 		},
 	}
@@ -69,15 +75,15 @@ func hasType(r *http.Request, types []string) bool {
 }
 
 // resources takes a resource or a Bundle.
-func (h *Records) resources(accepted fhir.Accepted) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (h *Records) resources(accepted fhir.Accepted) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		if !hasType(r, fhirTypes) {
-			web.WriteProblem(w, r, http.StatusUnsupportedMediaType, "send "+mediaFHIR+" or "+mediaJSON)
+			h.refuse(w, r, &refusal{status: http.StatusUnsupportedMediaType, detail: "send " + mediaFHIR + " or " + mediaJSON})
 			return
 		}
 		in, done, refused := h.input(w, r)
 		if refused != nil {
-			web.WriteProblem(w, r, refused.status, refused.detail)
+			h.refuse(w, r, refused)
 			return
 		}
 		defer done()
@@ -86,13 +92,13 @@ func (h *Records) resources(accepted fhir.Accepted) http.Handler {
 		if err != nil {
 			refused = problemOf(err, nil)
 		} else {
-			refused = h.take(r, h.pipeline.Reader(decoder, fhir.Name), &reply)
+			refused = h.take(w, r, h.pipeline.Reader(decoder, fhir.Name), &reply)
 		}
 		switch {
 		case refused != nil:
-			web.WriteProblem(w, r, refused.status, refused.detail)
+			h.refuse(w, r, refused)
 		case reply.Read == 0:
-			web.WriteProblem(w, r, http.StatusBadRequest, "the body has no resource: send a QuestionnaireResponse, or a Bundle with entries")
+			h.refuse(w, r, &refusal{status: http.StatusBadRequest, detail: "the body has no resource: send a QuestionnaireResponse, or a Bundle with entries"})
 		case accepted == fhir.AcceptResponse:
 			row := &reply.Rows[0]
 			writeFHIR(w, statusOf(row), outcomeOf(row, "QuestionnaireResponse"))
@@ -101,7 +107,7 @@ func (h *Records) resources(accepted fhir.Accepted) http.Handler {
 			slices.SortStableFunc(reply.Rows, func(a, b RowReply) int { return a.line - b.line })
 			writeFHIR(w, http.StatusOK, replyTo(reply.Rows))
 		}
-	})
+	}
 }
 
 // outcomeSchema describes an OperationOutcome as it is answered.

@@ -66,6 +66,7 @@ func ask(t testing.TB, method, url, media, body string, headers ...string) (*htt
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", media)
+	req.Header.Set("Prefer", "wait=30")
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
@@ -267,7 +268,7 @@ func TestFHIRRefusedRequests(t *testing.T) {
 		"broken gzip":       {"/fhir", fhirJSON, "\x1f\x8bxxxxxxxxxx", []string{"Content-Encoding", "gzip"}, 400},
 		"bomb":              {"/fhir", fhirJSON, bomb(t, ihttp.MaxUnpacked+1), []string{"Content-Encoding", "gzip"}, 413},
 		"too large":         {"/fhir", fhirJSON, strings.Repeat(" ", ihttp.MaxBody+1), nil, 413},
-		"addresses":         {"/fhir/$import", fhirJSON, `{"resourceType":"Parameters"}`, nil, 415},
+		"no addresses":      {"/fhir/$import", fhirJSON, `{"resourceType":"Parameters"}`, nil, 422},
 		"empty import":      {"/fhir/$import", "application/fhir+ndjson", "", nil, 400},
 		"unnamed gzip":      {"/fhir/$import", "application/fhir+ndjson", bomb(t, 100), nil, 400},
 		"unknown parameter": {"/fhir/$import?x=1", "application/fhir+ndjson", whole, nil, 400},

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	ihttp "github.com/lumbar-health/lumbar/ingest/http"
 	"github.com/lumbar-health/lumbar/record"
 )
 
@@ -215,18 +216,26 @@ func (noQuarantine) Quarantine(context.Context, []record.Refused) error {
 	return errors.New("no space left")
 }
 
-// TestRefusalIsDurable: no row is said to be refused before it is held.
+// TestRefusalIsDurable: a row that is said to be refused is held, by the next
+// process where this one could not.
 func TestRefusalIsDurable(t *testing.T) {
 	in := install(t)
+	whole := in.pipeline
 	in.options.Metrics = prometheus.NewRegistry()
 	in.pipeline = ingest.New(noQuarantine{in.writer}, in.options)
-	url := in.serve()
-	status, _, text := post(t, url+"/v1/responses", "application/json", answered("r1", "phq9", "[0,0,0,0,0,0,0,0,7]", ""))
-	if status != 503 {
-		t.Errorf("%d %s, want 503", status, text)
+	s := in.take(ihttp.Options{})
+	status, _, text := post(t, s.url+"/v1/responses", "application/json", answered("r1", "phq9", "[0,0,0,0,0,0,0,0,7]", ""), "Prefer", "wait=0")
+	if status != 422 || in.count("SELECT count() FROM quarantine") != 0 {
+		t.Errorf("%d %s, want 422 before it is in the quarantine", status, text)
 	}
-	if status, reply, text := post(t, url+"/v1/responses", "application/json", answered("r1", "phq9", "[0,0,0,0,0,0,0,0,0]", "")); status != 200 || reply.Stored != 1 {
-		t.Errorf("an acceptable row: %d %s, want it stored", status, text)
+	s.close()
+	in.pipeline = whole
+	s = in.take(ihttp.Options{})
+	if err := s.intake.Drained(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := in.bodies(); len(got) != 1 || !strings.Contains(got[0], `"r1"`) {
+		t.Errorf("the next process holds %q, want the refused row", got)
 	}
 }
 

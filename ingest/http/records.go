@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
-	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/ingest/arrowfile"
@@ -34,24 +34,49 @@ const (
 	mediaArrow  = "application/vnd.apache.arrow.stream"
 )
 
+// smallBody is the longest body, unpacked, that is read in a small place.
+const smallBody = 64 << 10
+
 // Records serves the routes that take records.
 type Records struct {
 	pipeline *ingest.Pipeline
-	batcher  *ingest.Batcher
+	intake   Intake
 	jobs     *jobs
+	sources  *sources
+	limits   Limits
+	requests *web.Limiter
+	rows     *web.Limiter
+	small    *slots
+	large    *slots
+	replies  *replies
+	metrics  *metrics
+	told     atomic.Int64 // when we last complained, in seconds
 	log      *slog.Logger
 }
 
-// NewRecords returns the handlers of the record routes. Close it to write what
-// is under way.
-func NewRecords(p *ingest.Pipeline, log *slog.Logger) *Records {
-	return &Records{pipeline: p, batcher: p.NewBatcher(), jobs: newJobs(p, log), log: log}
+// NewRecords returns the handlers of the routes that take records, and goes on
+// with the imports that the process before left. Close it to stop them.
+func NewRecords(p *ingest.Pipeline, intake Intake, o Options) (*Records, error) {
+	o = o.withDefaults()
+	from, err := newSources(o.Sources)
+	if err != nil {
+		return nil, err
+	}
+	h := &Records{
+		pipeline: p, intake: intake, sources: from, limits: o.Limits, log: o.Log, metrics: newMetrics(o.Metrics),
+		requests: web.NewLimiter("requests", o.Limits.Requests, int(2*o.Limits.Requests), o.Now),
+		rows:     web.NewLimiter("records", o.Limits.Rows, max(MaxRecords, int(o.Limits.Rows)), o.Now),
+		small:    newSlots(o.Limits.Small), large: newSlots(o.Limits.Large), replies: newReplies(o.Now),
+	}
+	h.jobs, err = openJobs(p, from, h.metrics, o)
+	return h, err
 }
 
-// Close writes what was received and stops; an import under way breaks off.
+// Close breaks off the import that is under way; the next process goes on with
+// it.
 func (h *Records) Close() error {
 	h.jobs.close()
-	return h.batcher.Close()
+	return nil
 }
 
 // Reply is the answer to records: what became of each, and the counts.
@@ -76,23 +101,27 @@ type RowReply struct {
 	line int // of the source
 }
 
-func (h *Records) handler(kind wire.Kind) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// maxShownID is the longest identifier that a reply repeats; a longer one breaks
+// a rule, and the row's number tells which it is.
+const maxShownID = 500
+
+func (h *Records) handler(kind wire.Kind) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		source, done, refused := h.open(w, r, kind)
 		if refused != nil {
-			web.WriteProblem(w, r, refused.status, refused.detail)
+			h.refuse(w, r, refused)
 			return
 		}
 		defer done()
 		var reply Reply
-		if refused := h.take(r, source, &reply); refused != nil {
-			web.WriteProblem(w, r, refused.status, refused.detail)
+		if refused := h.take(w, r, source, &reply); refused != nil {
+			h.refuse(w, r, refused)
 			return
 		}
 		status := http.StatusOK
 		switch {
 		case reply.Read == 0:
-			web.WriteProblem(w, r, http.StatusBadRequest, "the body has no record: send one JSON object, an array, one object a line, or an Arrow stream")
+			h.refuse(w, r, &refusal{status: http.StatusBadRequest, detail: "the body has no record: send one JSON object, an array, one object a line, or an Arrow stream"})
 			return
 		case reply.Rejected == reply.Read:
 			status = http.StatusUnprocessableEntity
@@ -101,21 +130,40 @@ func (h *Records) handler(kind wire.Kind) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
 		// A client that has gone away will ask again and be told: duplicate.
-		_ = json.NewEncoder(w).Encode(reply)
-	})
+		_ = reply.write(w)
+	}
 }
 
-// refusal is an answer other than a reply.
-type refusal struct {
-	status int
-	detail string
+// write writes the reply as JSON, row by row.
+func (reply *Reply) write(w io.Writer) error {
+	out := bufio.NewWriterSize(w, min(32<<10, 512*(len(reply.Rows)+1)))
+	rows := reply.Rows
+	head := *reply
+	head.Rows = []RowReply{}
+	b, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	out.Write(b[:len(b)-len("]}")])
+	for i := range rows {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		b, err := json.Marshal(&rows[i])
+		if err != nil {
+			return err
+		}
+		out.Write(b)
+	}
+	out.WriteString("]}\n")
+	return out.Flush()
 }
 
 // open makes a decoder for the body, by its media type and compression.
 func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (_ *ingest.Reader, done func(), _ *refusal) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != mediaJSON && media != mediaNDJSON && media != mediaArrow {
-		return nil, nil, &refusal{http.StatusUnsupportedMediaType, "send " + mediaJSON + ", " + mediaNDJSON + " or " + mediaArrow}
+		return nil, nil, &refusal{status: http.StatusUnsupportedMediaType, detail: "send " + mediaJSON + ", " + mediaNDJSON + " or " + mediaArrow}
 	}
 	in, done, refused := h.input(w, r)
 	if refused != nil {
@@ -140,56 +188,42 @@ func (h *Records) open(w http.ResponseWriter, r *http.Request, kind wire.Kind) (
 	return h.pipeline.Reader(d, format), done, nil
 }
 
-// input unpacks the body.
+// input unpacks the body. Of a large one the reading waits for its place, so
+// that the memory of all together has a bound.
 func (h *Records) input(w http.ResponseWriter, r *http.Request) (in ingest.Input, done func(), _ *refusal) {
 	body, done, refused := unpacked(http.MaxBytesReader(w, r.Body, MaxBody), r)
 	if refused != nil {
 		return in, nil, refused
 	}
-	return ingest.Input{
-		Name:    "the body",
-		Reader:  bufio.NewReaderSize(&capped{r: body, left: MaxUnpacked}, 64<<10),
-		Setting: h.pipeline.Setting,
-	}, done, nil
-}
-
-// unpacked is the body without the compression that its header names.
-func unpacked(body io.Reader, r *http.Request) (_ io.Reader, done func(), _ *refusal) {
-	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
-	case "", "identity":
-		return body, func() {}, nil
-	case "gzip", "zstd":
-		plain, err := ingest.Decompress(body)
-		if err != nil {
-			return nil, nil, problemOf(err, nil)
+	size := smallBody
+	if n := r.ContentLength; n >= 0 && n < smallBody && r.Header.Get("Content-Encoding") == "" {
+		size = max(int(n)+1, 512)
+	}
+	text := bufio.NewReaderSize(&capped{r: body, left: MaxUnpacked}, size)
+	_, err := text.Peek(size)
+	switch {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		done()
+		return in, nil, problemOf(err, nil)
+	default:
+		release, ok := h.place(r.Context(), h.large, web.Client(r))
+		if !ok {
+			done()
+			return in, nil, &refusal{status: http.StatusServiceUnavailable, again: afterLarge, why: whyConcurrency, detail: "too many large bodies are being read: send it again in a moment, or fewer records at once"}
 		}
-		return plain, func() { plain.Close() }, nil
+		unpack := done
+		done = func() { unpack(); release() }
 	}
-	return nil, nil, &refusal{http.StatusUnsupportedMediaType, "compress with gzip or zstd, or not at all"}
-}
-
-// errUnpacked says that a body grew beyond MaxUnpacked.
-var errUnpacked = errors.New("the body is too large unpacked")
-
-// capped refuses to read more than it may: a small body can hide a huge one.
-type capped struct {
-	r    io.Reader
-	left int64
-}
-
-func (c *capped) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errUnpacked
-	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
-	c.left -= int64(n)
-	return n, err
+	return ingest.Input{Name: "the body", Reader: text, Setting: h.pipeline.Setting}, done, nil
 }
 
 // take reads, checks and stores the records.
-func (h *Records) take(r *http.Request, source *ingest.Reader, reply *Reply) *refusal {
+func (h *Records) take(w http.ResponseWriter, r *http.Request, source *ingest.Reader, reply *Reply) *refusal {
 	var records []*ingest.Record
+	var mark ingest.Mark
 	held := 0
+	defer func() { h.rows.Charge(web.Client(r), reply.Read) }()
 	for end := false; !end; {
 		rec := new(ingest.Record)
 		err := source.Next(rec)
@@ -207,8 +241,8 @@ func (h *Records) take(r *http.Request, source *ingest.Reader, reply *Reply) *re
 		if len(records) == 0 || !end && len(records) < ingest.MaxSubmission && held < ingest.MaxHeld {
 			continue
 		}
-		if err := h.batcher.Submit(r.Context(), records); err != nil {
-			h.log.Error("records were not stored", "error", err)
+		if mark, err = h.intake.Submit(r.Context(), records); err != nil {
+			h.complain(r, err)
 			return problemOf(errors.Join(errStore, err), reply)
 		}
 		for _, rec := range records {
@@ -216,7 +250,22 @@ func (h *Records) take(r *http.Request, source *ingest.Reader, reply *Reply) *re
 		}
 		records, held = nil, 0
 	}
+	if reply.Read > 0 {
+		h.await(w, r, mark)
+	}
 	return nil
+}
+
+// complainEvery is how often the log tells that records are not stored: while
+// that lasts it happens to every request.
+const complainEvery = 10
+
+// complain tells the log why records were not stored.
+func (h *Records) complain(r *http.Request, err error) {
+	now, last := time.Now().Unix(), h.told.Load()
+	if r.Context().Err() == nil && now-last >= complainEvery && h.told.CompareAndSwap(last, now) {
+		h.log.Error("records were not stored; further ones within ten seconds are not told", "error", err)
+	}
 }
 
 func (reply *Reply) add(rec *ingest.Record) {
@@ -230,32 +279,9 @@ func (reply *Reply) add(rec *ingest.Record) {
 	default:
 		reply.Rejected++
 	}
-	reply.Rows = append(reply.Rows, RowReply{Row: reply.Read, ID: rec.ID, Result: rec.Result, Reasons: rec.Reasons, Flags: rec.Flags, line: rec.Line})
-}
-
-// problemOf turns an error into an answer. Our own errors stay in the log.
-func problemOf(err error, reply *Reply) *refusal {
-	again := ""
-	if reply != nil && reply.Stored > 0 {
-		again = "; some records were stored: send all again, duplicates are recognised"
+	id := rec.ID
+	if len(id) > maxShownID {
+		id = ""
 	}
-	var tooLarge *http.MaxBytesError
-	var file *ingest.FileError
-	switch {
-	case errors.As(err, &tooLarge), errors.Is(err, errUnpacked):
-		return &refusal{http.StatusRequestEntityTooLarge, "the body is too large: send fewer records at once" + again}
-	case errors.Is(err, errRecords):
-		return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d records: send it in several requests, or as a file by the import command", MaxRecords) + again}
-	case errors.As(err, &file):
-		return &refusal{http.StatusBadRequest, file.Error() + again}
-	case errors.Is(err, errStore):
-		return &refusal{http.StatusServiceUnavailable, "the records could not be stored: send them again in a moment" + again}
-	}
-	return &refusal{http.StatusBadRequest, "the body can not be read: check its compression and that it is complete" + again}
+	reply.Rows = append(reply.Rows, RowReply{Row: reply.Read, ID: id, Result: rec.Result, Reasons: rec.Reasons, Flags: rec.Flags, line: rec.Line})
 }
-
-// errRecords says that a body has more records than MaxRecords.
-var errRecords = errors.New("the body has too many records")
-
-// errStore marks an error of storing, as against one of reading.
-var errStore = errors.New("not stored")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/ingest"
 	ihttp "github.com/lumbar-health/lumbar/ingest/http"
+	"github.com/lumbar-health/lumbar/ingest/journal"
 	"github.com/lumbar-health/lumbar/web"
 )
 
@@ -28,20 +30,73 @@ const (
 	bob = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
 )
 
-// serve mounts the record routes and returns their address.
-func (in *installation) serve() string {
-	h := ihttp.NewRecords(in.pipeline, quiet)
-	r := web.Router(h.Routes(), func(next http.Handler) http.Handler { return next })
-	s := httptest.NewServer(r)
-	in.t.Cleanup(func() {
-		s.Close()
-		if err := h.Close(); err != nil {
-			in.t.Error(err)
-		}
-	})
-	return s.URL
+// taking is what serve opens; close ends it as a process does that stops.
+type taking struct {
+	url    string
+	server *httptest.Server
+	in     *installation
+	h      *ihttp.Records
+	intake *ingest.Intake
+	kept   *journal.Journal
 }
 
+// serve mounts the record routes and returns their address.
+func (in *installation) serve() string { return in.take(ihttp.Options{}).url }
+
+// take mounts the record routes with options; the spool and the journal are
+// those of the installation.
+func (in *installation) take(o ihttp.Options) *taking {
+	in.t.Helper()
+	s, err := in.open(o)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.t.Cleanup(s.close)
+	return s
+}
+
+func (in *installation) open(o ihttp.Options) (*taking, error) {
+	o.Log, o.Metrics, o.Spool = quiet, in.metrics, filepath.Join(in.dir, "spool")
+	kept, err := journal.Open(journal.Options{Dir: filepath.Join(in.dir, "journal"), MaxBytes: in.journal})
+	if err != nil {
+		return nil, err
+	}
+	s := &taking{in: in, kept: kept, intake: in.pipeline.NewIntake(kept, ingest.IntakeOptions{})}
+	var intake ihttp.Intake = s.intake
+	if in.intake != nil {
+		intake = in.intake
+	}
+	if s.h, err = ihttp.NewRecords(in.pipeline, intake, o); err != nil {
+		s.close()
+		return nil, err
+	}
+	identify := in.identify
+	if identify == nil {
+		identify = func(next http.Handler) http.Handler { return next }
+	}
+	s.server = httptest.NewServer(web.Router(s.h.Routes(), identify))
+	s.url = s.server.URL
+	return s, nil
+}
+
+func (s *taking) close() {
+	if s.kept == nil {
+		return
+	}
+	if s.server != nil {
+		s.server.Close()
+		if err := s.h.Close(); err != nil {
+			s.in.t.Error(err)
+		}
+	}
+	if err := errors.Join(s.intake.Close(), s.kept.Close()); err != nil {
+		s.in.t.Error(err)
+	}
+	s.kept = nil
+}
+
+// post sends a body and waits until its rows can be read, where no header says
+// otherwise.
 func post(t testing.TB, url, media, body string, headers ...string) (int, ihttp.Reply, string) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
@@ -49,6 +104,7 @@ func post(t testing.TB, url, media, body string, headers ...string) (int, ihttp.
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", media)
+	req.Header.Set("Prefer", "wait=30")
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
@@ -201,6 +257,22 @@ func (in *installation) metric(name string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// gauge is the value of a gauge.
+func (in *installation) gauge(name string) float64 {
+	in.t.Helper()
+	families, err := in.metrics.Gather()
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	in.t.Fatalf("there is no gauge %s", name)
+	return 0
 }
 
 func TestArrowStream(t *testing.T) {

@@ -25,7 +25,7 @@ func (h *Records) Routes() []web.Route {
 		row := rowSchema(r.kind)
 		types := []string{mediaJSON, mediaNDJSON, mediaArrow}
 		routes = append(routes, web.Route{
-			Method: http.MethodPost, Path: r.path, Summary: "Take " + r.what, Handler: h.handler(r.kind),
+			Method: http.MethodPost, Path: r.path, Summary: "Take " + r.what, Handler: h.guarded(r.path, h.handler(r.kind)), Params: takingParams(true),
 			Body: &web.Body{
 				Types: types, Description: "one, many, one a line, or an Arrow stream with the same columns, at most " + strconv.Itoa(MaxRecords) + " rows; gzip and zstd are unpacked",
 				Schema: web.Schema{"oneOf": []web.Schema{row, {"type": "array", "items": row}}},
@@ -37,6 +37,22 @@ func (h *Records) Routes() []web.Route {
 		})
 	}
 	return append(routes, h.fhirRoutes()...)
+}
+
+// takingParams are the headers that routes understand that take records.
+func takingParams(waits bool) []web.Param {
+	text := web.Schema{"type": "string"}
+	params := []web.Param{{
+		Name: "Idempotency-Key", In: "header", Schema: web.Schema{"type": "string", "minLength": 1, "maxLength": maxKey},
+		Description: "one word for this request: the same one with the same body is answered as the first time, for a day, with Idempotent-Replayed; with another body it is refused (422), and while the first is under way too (409)",
+	}}
+	if waits {
+		params = append(params, web.Param{
+			Name: "Prefer", In: "header", Schema: text,
+			Description: "wait=SECONDS, at most 30: the reply waits until the records can be read; Preference-Applied says that they can",
+		})
+	}
+	return params
 }
 
 // rowSchema lists the fields of one kind of row, nested as in JSON. What a

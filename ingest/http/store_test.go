@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,54 +19,18 @@ import (
 	"github.com/lumbar-health/lumbar/ingest/arrowfile"
 	"github.com/lumbar-health/lumbar/ingest/csvfile"
 	"github.com/lumbar-health/lumbar/ingest/fhir"
+	ihttp "github.com/lumbar-health/lumbar/ingest/http"
 	"github.com/lumbar-health/lumbar/ingest/nhsproms"
 	"github.com/lumbar-health/lumbar/ingest/parquet"
 	"github.com/lumbar-health/lumbar/ingest/wire"
 	"github.com/lumbar-health/lumbar/internal/chtest"
+	"github.com/lumbar-health/lumbar/internal/ingeststore"
 	"github.com/lumbar-health/lumbar/programme"
-	"github.com/lumbar-health/lumbar/record"
 	"github.com/lumbar-health/lumbar/simulate"
 	"github.com/lumbar-health/lumbar/store"
-	"github.com/lumbar-health/lumbar/store/write"
 )
 
 func TestMain(m *testing.M) { chtest.Main(m) }
-
-// storeWriter is the store's writer as ingest's, as the program joins them.
-type storeWriter struct{ w *write.Writer }
-
-func (s storeWriter) Existing(ctx context.Context, keys []ingest.Key) ([]bool, error) {
-	list := make([]write.Key, len(keys))
-	for i, k := range keys {
-		list[i] = write.Key{Table: write.Table(k.Table), PatientID: k.PatientID, ID: k.ID, Version: k.Version}
-	}
-	return s.w.Existing(ctx, list)
-}
-
-func (s storeWriter) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error) {
-	return s.w.Holders(ctx, responses)
-}
-
-func (s storeWriter) Quarantine(ctx context.Context, rows []record.Refused) error {
-	return s.w.Quarantine(ctx, rows)
-}
-
-func (s storeWriter) Write(ctx context.Context, b ingest.Batch) error {
-	return s.w.Write(ctx, write.Batch(b))
-}
-
-func (s storeWriter) Bulk(ctx context.Context) (ingest.Bulk, error) {
-	b, err := s.w.Bulk(ctx)
-	return storeBulk{b}, err
-}
-
-type storeBulk struct{ b *write.Bulk }
-
-func (s storeBulk) Write(ctx context.Context, b ingest.Batch) error {
-	return s.b.Write(ctx, write.Batch(b))
-}
-func (s storeBulk) Commit(ctx context.Context) error { return s.b.Commit(ctx) }
-func (s storeBulk) Close() error                     { return s.b.Close() }
 
 // installation is a store with a pipeline into it.
 type installation struct {
@@ -75,6 +40,10 @@ type installation struct {
 	options  ingest.Options
 	writer   ingest.Writer
 	metrics  *prometheus.Registry
+	dir      string // of journal and spool
+	journal  int64  // bytes that the journal may hold; 0 = many
+	identify func(http.Handler) http.Handler
+	intake   ihttp.Intake // in the place of the real one
 }
 
 func now() time.Time { return time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC) }
@@ -95,7 +64,7 @@ func install(t testing.TB) *installation {
 		}
 	})
 	reg := prometheus.NewRegistry()
-	in := &installation{t: t, db: db, metrics: reg, writer: storeWriter{s.Writer()}, options: ingest.Options{
+	in := &installation{t: t, db: db, metrics: reg, dir: t.TempDir(), writer: ingeststore.Writer(s.Writer()), options: ingest.Options{
 		Setting: ingest.Setting{Programmes: programme.All(), Key: []byte("a key for tests only, 32 bytes .."), TestNumbers: true, Now: now},
 		Formats: []ingest.Format{nhsproms.Format(), arrowfile.Format(), fhir.Format(), wire.Format(), parquet.Format(), csvfile.Format()},
 		Metrics: reg,

@@ -11,8 +11,9 @@ type Member struct {
 	Raw  json.RawMessage
 }
 
-// Members returns the members of an object in their order, repeated ones
-// too. The text is valid JSON.
+// Members appends the members of an object in their order, repeated ones too,
+// to a list, which is best that of the object before, emptied. The text is valid
+// JSON.
 func Members(text []byte, list []Member) ([]Member, bool) {
 	at := SkipBlank(text, 0)
 	if at >= len(text) || text[at] != '{' {
@@ -20,7 +21,14 @@ func Members(text []byte, list []Member) ([]Member, bool) {
 	}
 	for at = SkipBlank(text, at+1); text[at] != '}'; {
 		end := SkipValue(text, at)
-		name := string(text[at+1 : end-1])
+		// The names of one object are mostly those of the one before.
+		var name string
+		if n := len(list); n < cap(list) {
+			name = list[:n+1][n].Name
+		}
+		if written := text[at+1 : end-1]; name != string(written) {
+			name = string(written)
+		}
 		if strings.IndexByte(name, '\\') >= 0 && json.Unmarshal(text[at:end], &name) != nil {
 			return nil, false
 		}
@@ -39,17 +47,12 @@ func Members(text []byte, list []Member) ([]Member, bool) {
 func SkipValue(text []byte, at int) int {
 	switch text[at] {
 	case '"':
-		for at++; text[at] != '"'; at++ {
-			if text[at] == '\\' {
-				at++
-			}
-		}
-		return at + 1
+		return skipString(text, at)
 	case '{', '[':
 		for depth := 0; ; at++ {
 			switch text[at] {
 			case '"':
-				at = SkipValue(text, at) - 1
+				at = skipString(text, at) - 1
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -63,6 +66,15 @@ func SkipValue(text []byte, at int) int {
 		at++
 	}
 	return at
+}
+
+func skipString(text []byte, at int) int {
+	for at++; text[at] != '"'; at++ {
+		if text[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
 }
 
 // SkipBlank returns the place of the next byte from at on that is no blank.

@@ -21,6 +21,12 @@ func (w *recorder) Existing(_ context.Context, keys []ingest.Key) ([]bool, error
 	return make([]bool, len(keys)), nil
 }
 
+func (w *recorder) Recorded(_ context.Context, keys []ingest.Key) ([]bool, error) {
+	return make([]bool, len(keys)), nil
+}
+
+func (w *recorder) Fingerprints(context.Context, func([]uint64) error) error { return nil }
+
 func (w *recorder) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
 	return nil, nil
 }

@@ -24,7 +24,7 @@ const all = wire.KindResponse | wire.KindEpisode | wire.KindEvent | wire.KindPat
 func Format() ingest.Format {
 	return ingest.Format{Name: Name, Detect: detect, Open: func(in ingest.Input) (ingest.Decoder, error) {
 		return NewDecoder(in, all, memory.NewGoAllocator())
-	}}
+	}, Reopen: func(in ingest.Input) (ingest.Decoder, error) { return wire.NewFlat(in) }}
 }
 
 func detect(head []byte) bool {

@@ -30,7 +30,7 @@ const maxBuffer = 256 << 20
 // here columns are read one after the other.
 type rows struct {
 	file    *file.Reader
-	alloc   memory.Allocator
+	alloc   *arrowfile.BoundedAllocator
 	schema  *arrow.Schema
 	columns []*pqarrow.ColumnReader
 	record  arrow.Record
@@ -196,6 +196,7 @@ func (r *rows) Release() {
 		c.Release()
 	}
 	r.columns = nil
+	r.alloc.FreeAll() // what the library dropped where it panicked
 }
 
 // limited is an allocator that panics where a buffer is larger than any page.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/lumbar-health/lumbar/ingest"
+	"github.com/lumbar-health/lumbar/record"
 )
 
 // Version is an edition of the English Indices of Deprivation: its areas and
@@ -19,13 +20,6 @@ type Version struct {
 
 // versions are the editions that are read.
 var versions = []Version{{"2019", 32_844, "lsoa11_code"}, {"2025", 33_755, "lsoa21_code"}}
-
-// Deprivation is how deprived an area is.
-type Deprivation struct {
-	LSOA string
-	// Decile is the published one, 1 = the most deprived tenth of the areas.
-	Decile uint8
-}
 
 // Decile returns the decile of a rank in an edition, ⌈10·rank/areas⌉; rank 1 is
 // the most deprived area. The published deciles of 2019 and 2025 are these. ok
@@ -54,8 +48,8 @@ func VersionNamed(name string) (Version, bool) {
 // lsoa21_code, imd_decile and imd_rank. It must be the whole list, for an area
 // that is absent would be a person without a decile. The error is a Problems or
 // a ingest.FileError; no list is returned then.
-func IMD(source string, in io.Reader) (Version, []Deprivation, error) {
-	t, err := openTable(source, in, []string{"lsoa11_code|lsoa21_code", "imd_decile", "imd_rank"}, []string{"lsoa21_code"})
+func IMD(source string, in io.Reader) (Version, []record.Deprivation, error) {
+	t, err := openTable(source, in, must("lsoa11_code|lsoa21_code", "imd_decile", "imd_rank"), []string{"lsoa21_code"})
 	if err != nil {
 		return Version{}, nil, err
 	}
@@ -63,7 +57,7 @@ func IMD(source string, in io.Reader) (Version, []Deprivation, error) {
 	if t.columns["lsoa21_code"] >= 0 {
 		v = versions[1]
 	}
-	list := make([]Deprivation, 0, v.Areas)
+	list := make([]record.Deprivation, 0, v.Areas)
 	seen := make(map[string]bool, v.Areas)
 	for {
 		if err := t.next(); errors.Is(err, io.EOF) {
@@ -90,8 +84,8 @@ func IMD(source string, in io.Reader) (Version, []Deprivation, error) {
 	return v, list, nil
 }
 
-func readDeprivation(t *table, v Version) Deprivation {
-	d := Deprivation{LSOA: t.get("lsoa11_code")}
+func readDeprivation(t *table, v Version) record.Deprivation {
+	d := record.Deprivation{LSOA: t.get("lsoa11_code")}
 	if !isArea(d.LSOA) {
 		t.wrong(v.column, ingest.RuleMalformed)
 	}

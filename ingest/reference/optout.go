@@ -49,6 +49,9 @@ func OptOuts(source string, in io.Reader, s *ingest.Setting) ([]record.PatientID
 	if err := t.end(); err != nil {
 		return nil, err
 	}
+	if t.line == 0 {
+		return nil, &ingest.FileError{Source: source, Wrong: "is empty", Advice: "where nobody opted out, give a list with a header and no line"}
+	}
 	list := make([]record.PatientID, 0, len(people))
 	for person := range people {
 		list = append(list, person)

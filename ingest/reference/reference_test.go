@@ -46,10 +46,10 @@ func TestOrganisations(t *testing.T) {
 		return d
 	}
 	got := list[1]
-	if got.Code != "QAA" || got.Kind != reference.ICB || got.Parent != "Y63" || got.Successor != "QBB" || got.ValidFrom != day("2022-07-01") || got.ValidTo != day("2026-03-31") {
+	if got.Code != "QAA" || got.Kind != record.KindICB || got.Parent != "Y63" || got.Successor != "QBB" || got.ValidFrom != day("2022-07-01") || got.ValidTo != day("2026-03-31") {
 		t.Errorf("%+v", got)
 	}
-	if list[2].Name != "New, larger board" || list[2].ValidTo != 0 || list[6].Kind != reference.Practice {
+	if list[2].Name != "New, larger board" || list[2].ValidTo != 0 || list[6].Kind != record.KindPractice {
 		t.Errorf("%+v", list)
 	}
 }
@@ -66,6 +66,7 @@ func TestRefusedOrganisations(t *testing.T) {
 		"RTR,trust,A,,,01/04/2021,\n":           "2 valid_from malformed",
 		"RTR,trust,A,,RAA,,\n":                  "2 valid_to required",
 		"RAA,trust,A,,RBB,,2020-01-01\nRBB,trust,A,,RCC,,2021-01-01\nRCC,trust,A,,RAA,,2022-01-01\n": "2 successor contradiction",
+		"00C,ccg,A,,,,2022-07-01\n":       "2 valid_to out_of_range",
 		"RTR,trust\nRAA,trust,\xff,,,,\n": "2 line columns, 3 name encoding, 3 name required",
 		"RTR,trust,\"A,,,,\n":             "2 line malformed",
 	} {
@@ -78,6 +79,34 @@ func TestRefusedOrganisations(t *testing.T) {
 		if _, err := reference.Organisations("test", strings.NewReader(text)); !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// TestOrganisationsOfOtherLists: a provider is a trust, what has no type is of no
+// known kind, commissioning groups ended with the last of them, and lists by the
+// codes of the Office for National Statistics say their kind in the header.
+func TestOrganisationsOfOtherLists(t *testing.T) {
+	list, err := reference.Organisations("test", strings.NewReader("code,type,name\n00C,CCG of GP Practice,A group\nRTR,Provider,A trust\nDX1,,A hospital\n16C,sub_icb,A place\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range list {
+		got = append(got, fmt.Sprint(o.Code, " ", o.CodeSystem, " ", o.Kind, " ", o.ValidTo))
+	}
+	if want := "00C ods ccg 2022-06-30, RTR ods trust 1970-01-01, DX1 ods unknown 1970-01-01, 16C ods sub_icb 1970-01-01"; strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+	for header, kind := range map[string]record.OrganisationKind{
+		"icb24_code,icb24_name": record.KindICB, "ICB24CD,ICB24NM": record.KindICB, "SICBL24CD,SICBL24NM": record.KindSubICB, "NHSER24CD,NHSER24NM": record.KindRegion,
+	} {
+		list, err := reference.Organisations("test", strings.NewReader(header+",imd\nE54000050,A board,1.5\n"))
+		if err != nil || len(list) != 1 || list[0].Kind != kind || list[0].CodeSystem != record.CodeONS || list[0].Name != "A board" {
+			t.Errorf("%s: %+v, %v", header, list, err)
+		}
+	}
+	if list, err := reference.Organisations("test", strings.NewReader("icb24_code,icb24_name\nQHM,A board\n")); list != nil || problems(err) != "2 code malformed" {
+		t.Errorf("another code than the header says: %s", problems(err))
 	}
 }
 
@@ -140,7 +169,7 @@ func TestIMD(t *testing.T) {
 		want, _ := reference.VersionNamed(c.version)
 		lines := imd(c.column, want)
 		v, list, err := reference.IMD("test", strings.NewReader(strings.Join(lines, "\n")))
-		if err != nil || v != want || len(list) != want.Areas || list[0] != (reference.Deprivation{LSOA: "E01000001", Decile: 1}) {
+		if err != nil || v != want || len(list) != want.Areas || list[0] != (record.Deprivation{LSOA: "E01000001", Decile: 1}) {
 			t.Fatalf("%s: %v, %d areas, %v", c.version, v, len(list), err)
 		}
 		for line, want := range map[string]string{
@@ -185,28 +214,14 @@ func TestOptOuts(t *testing.T) {
 	if _, err := reference.OptOuts("test", strings.NewReader(strings.Repeat("9", 1<<17)), &s); err == nil || strings.Contains(err.Error(), "999") {
 		t.Errorf("no list: %v", err)
 	}
+	if _, err := reference.OptOuts("test", strings.NewReader(""), &s); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("an empty file: %v", err)
+	}
+	if list, err := reference.OptOuts("test", strings.NewReader("nhs_number\n"), &s); err != nil || len(list) != 0 {
+		t.Errorf("a list of nobody: %d people, %v", len(list), err)
+	}
 	if _, err := reference.OptOuts("test", strings.NewReader("9990000018\n"), &ingest.Setting{}); err == nil || !strings.Contains(err.Error(), "pseudonym.key_file") {
 		t.Errorf("no key: %v", err)
-	}
-}
-
-func TestEthnicGroup(t *testing.T) {
-	want := map[string]string{
-		"ABC": reference.White, "DEFG": reference.Mixed, "HJKL": reference.Asian, "MNP": reference.Black, "RS": reference.Other, "Z": reference.NotStated,
-	}
-	groups := map[string]string{"99": reference.Unknown}
-	for codes, group := range want {
-		for _, c := range codes {
-			groups[string(c)] = group
-		}
-	}
-	for c := ' '; c <= '~'; c++ {
-		groups[string(c)] += ""
-	}
-	for category, group := range groups {
-		if got, ok := reference.EthnicGroup(category); got != group || ok != (group != "") {
-			t.Errorf("EthnicGroup(%q) = %q, %t, want %q", category, got, ok, group)
-		}
 	}
 }
 
@@ -219,7 +234,7 @@ func FuzzLists(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		list, err := reference.Organisations("test", bytes.NewReader(text))
 		for _, o := range list {
-			if err != nil || o.Code == "" || o.Name == "" || o.Kind < reference.Practice || o.Kind > reference.Region {
+			if err != nil || o.Code == "" || o.Name == "" || o.Kind < 0 || o.Kind > record.KindSubICB {
 				t.Errorf("%+v of a list with %v", o, err)
 			}
 		}

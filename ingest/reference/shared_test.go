@@ -4,7 +4,8 @@ package reference_test
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,23 +48,29 @@ func TestPublishedIMD(t *testing.T) {
 	}
 }
 
-// TestPublishedOrganisations: of the list of codes in published PROMs the
-// commissioners, which ended in 2022, and those without a type are of no kind;
-// nothing else is wrong with any line.
+// TestPublishedOrganisations: the organisations of published PROMs, of which the
+// commissioning groups ended in 2022 and some have no type, and the boards by
+// the codes of the Office for National Statistics.
 func TestPublishedOrganisations(t *testing.T) {
-	f, err := os.Open(shared(t, "data", "geo", "nhs_org_codes_from_proms.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	list, err := reference.Organisations("codes", f)
-	var p *reference.Problems
-	if list != nil || !errors.As(err, &p) || p.Count != 203+19 {
-		t.Fatalf("%d organisations, %v; want 222 lines of no kind", len(list), err)
-	}
-	for _, l := range p.Lines {
-		if l.Field != "kind" || l.Rule != ingest.RuleNotAllowed {
-			t.Errorf("%v", l)
+	for name, want := range map[string]map[string]int{
+		"nhs_org_codes_from_proms.csv": {"ods trust 1970-01-01": 307, "ods ccg 2022-06-30": 203, "ods unknown 1970-01-01": 19},
+		"icb24.csv":                    {"ons icb 1970-01-01": 42},
+	} {
+		f, err := os.Open(shared(t, "data", "geo", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		list, err := reference.Organisations(name, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, o := range list {
+			got[fmt.Sprint(o.CodeSystem, " ", o.Kind, " ", o.ValidTo)]++
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
 }

@@ -45,10 +45,16 @@ type table struct {
 	problems Problems
 }
 
-// openTable reads the header. Each of the columns, of which some may have
-// several names joined by "|", must be there once; those named optional may be
-// absent, and further ones are not read.
-func openTable(source string, in io.Reader, columns, optional []string) (*table, error) {
+// must are columns that every header has.
+func must(columns ...string) func([]string) []string {
+	return func([]string) []string { return columns }
+}
+
+// openTable reads the header. Each of the columns that it must have, of which
+// some may have several names joined by "|", is there once; those named optional
+// may be absent, and further ones are not read. needed is given the header's
+// names and may rename them.
+func openTable(source string, in io.Reader, needed func(header []string) []string, optional []string) (*table, error) {
 	text := bufio.NewReader(in)
 	if head, err := text.Peek(3); err == nil && bytes.Equal(head, []byte("\xef\xbb\xbf")) {
 		_, _ = text.Discard(3) // it was seen
@@ -56,12 +62,15 @@ func openTable(source string, in io.Reader, columns, optional []string) (*table,
 	t := &table{source: source, in: csv.NewReader(text), columns: map[string]int{}, problems: Problems{Source: source}}
 	t.in.ReuseRecord = true
 	head, err := t.in.Read()
+	for i, name := range head {
+		head[i] = strings.ToLower(strings.TrimSpace(name))
+	}
+	columns := needed(head)
 	if err != nil {
-		return nil, &ingest.FileError{Source: source, Wrong: "is not a CSV file with a header", Advice: "give the columns " + strings.Join(columns, ", "), Err: err}
+		return nil, &ingest.FileError{Source: source, Wrong: "is not a CSV file with a header", Advice: "give the columns " + listed(columns), Err: err}
 	}
 	at := map[string]int{}
 	for i, name := range head {
-		name = strings.ToLower(strings.TrimSpace(name))
 		if _, twice := at[name]; twice {
 			return nil, &ingest.FileError{Source: source, Wrong: fmt.Sprintf("has two columns of the name of column %d", i+1), Advice: "take one of them out"}
 		}
@@ -76,11 +85,16 @@ func openTable(source string, in io.Reader, columns, optional []string) (*table,
 			}
 		}
 		if found < 0 && slices.Contains(columns, names) {
-			return nil, &ingest.FileError{Source: source, Wrong: "lacks the column " + strings.ReplaceAll(names, "|", " or "), Advice: "give the columns " + strings.Join(columns, ", ")}
+			return nil, &ingest.FileError{Source: source, Wrong: "lacks the column " + listed([]string{names}), Advice: "give the columns " + listed(columns)}
 		}
 		t.columns[all[0]] = found
 	}
 	return t, nil
+}
+
+// listed names columns for a message.
+func listed(columns []string) string {
+	return strings.ReplaceAll(strings.Join(columns, ", "), "|", " or ")
 }
 
 // next reads the next line; io.EOF is the end.

@@ -138,8 +138,8 @@ func (d *Decoder) Next(rec *ingest.Record) error {
 }
 
 // Quote returns the object with its fields in alphabetical order and without
-// blanks. One with a field twice keeps its order, and what is no object is
-// returned as it came.
+// blanks, and with its kind where that hung on where it was sent to. One with a
+// field twice keeps its order, and what is no object is returned as it came.
 func (d *Decoder) Quote() (body []byte, whole bool) {
 	var compact bytes.Buffer
 	if !d.whole || !utf8.Valid(d.text) || json.Compact(&compact, d.text) != nil {
@@ -153,7 +153,11 @@ func (d *Decoder) Quote() (body []byte, whole bool) {
 	for _, m := range members {
 		fields[m.Name] = m.Raw
 	}
-	if sorted, err := json.Marshal(fields); err == nil && len(fields) == len(members) {
+	named := len(fields)
+	if word := d.kinds.Implied(); word != "" && fields["kind"] == nil {
+		fields["kind"] = json.RawMessage(`"` + word + `"`)
+	}
+	if sorted, err := json.Marshal(fields); err == nil && named == len(members) {
 		return sorted, true
 	}
 	return compact.Bytes(), true

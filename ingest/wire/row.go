@@ -36,6 +36,17 @@ func (k Kind) Otherwise() Kind {
 	return k
 }
 
+// Implied is the word for a row that does not name its kind where only these
+// are accepted; empty where that is a response, as everywhere.
+func (k Kind) Implied() string {
+	for word, kind := range kindWords {
+		if kind == k && k != KindResponse {
+			return word
+		}
+	}
+	return ""
+}
+
 var kindWords = map[string]Kind{"response": KindResponse, "episode": KindEpisode, "event": KindEvent, "patient": KindPatient}
 
 // Row is one row as its sender wrote it, before anything is looked up. Empty
@@ -132,6 +143,9 @@ const (
 // ParseMoment reads an instant with its zone (RFC 3339), a day, a month or a
 // year. A time without a zone is refused: nobody knows which one was meant.
 func ParseMoment(s string) (Moment, bool) {
+	if t, ok := plainDay(s); ok {
+		return Moment{Time: t, Precision: record.PrecisionDay}, true
+	}
 	layout, precision := time.RFC3339Nano, record.PrecisionInstant
 	switch len(s) {
 	case len("2006"):
@@ -146,6 +160,28 @@ func ParseMoment(s string) (Moment, bool) {
 		return Moment{}, false
 	}
 	return Moment{Time: t.UTC(), Precision: precision}, true
+}
+
+// plainDay reads what nearly all dates are, 2026-04-01 in the years that a date
+// may have, in a fraction of the time. ok is false for all else, and for a day
+// that the month may not have.
+func plainDay(s string) (t time.Time, ok bool) {
+	if len(s) != len(time.DateOnly) || s[4] != '-' || s[7] != '-' {
+		return t, false
+	}
+	digits := 0
+	for _, at := range [...]int{0, 1, 2, 3, 5, 6, 8, 9} {
+		d := s[at] - '0'
+		if d > 9 {
+			return t, false
+		}
+		digits = 10*digits + int(d)
+	}
+	y, m, d := digits/10_000, digits/100%100, digits%100
+	if y < firstYear || y > lastYear || m < 1 || m > 12 || d < 1 || d > 30 || d > 28 && m == 2 {
+		return t, false
+	}
+	return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC), true
 }
 
 // ValueKind is the type of a value.

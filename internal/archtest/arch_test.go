@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"simulate":         {"instruments", "record", "programme"},
 	"ingest":           {"instruments", "record", "programme"},
 	"ingest/http":      {"ingest", "instruments", "record", "programme", "web"},
+	"care":             {"instruments", "record", "programme", "web"},
 	"store":            {"instruments", "record", "programme", "analytics/moments"},
 	"queries":          {"instruments", "record", "programme", "analytics", "store", "simulate"},
 	"queries/api":      {"queries", "web"},

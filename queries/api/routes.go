@@ -9,6 +9,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/queries"
 	"github.com/lumbar-health/lumbar/queries/catalogue"
+	"github.com/lumbar-health/lumbar/queries/export"
 	"github.com/lumbar-health/lumbar/queries/methods"
 	"github.com/lumbar-health/lumbar/web"
 )
@@ -21,14 +22,23 @@ type Desk interface {
 
 // API is the HTTP face of queries.
 type API struct {
-	desk      Desk
-	catalogue *catalogue.Catalogue
-	log       *slog.Logger
+	desk          Desk
+	catalogue     *catalogue.Catalogue
+	organisations *catalogue.Organisations
+	exporter      *export.Exporter
+	log           *slog.Logger
 }
 
 // New returns the API over a desk.
 func New(desk Desk, c *catalogue.Catalogue, log *slog.Logger) *API {
 	return &API{desk: desk, catalogue: c, log: log}
+}
+
+// WithStore adds the routes that read the store beside the desk: organisations
+// and research extracts.
+func (a *API) WithStore(o *catalogue.Organisations, e *export.Exporter) *API {
+	a.organisations, a.exporter = o, e
+	return a
 }
 
 // handler answers with a value, or with an error that becomes a problem.
@@ -50,6 +60,9 @@ func (a *API) json(h handler) http.Handler {
 // Routes are the routes of the API.
 func (a *API) Routes() []web.Route {
 	routes := a.questionRoutes()
+	if a.exporter != nil {
+		routes = append(routes, a.organisationsRoute(), a.exportRoute())
+	}
 	return append(routes, a.instrumentRoute(), a.listRoute("/v1/instruments", "Every version of every instrument",
 		listOf(instrumentSummarySchema()), nil, func(*http.Request) (any, error) { return a.catalogue.Instruments(), nil }),
 		a.listRoute("/v1/programmes", "The programmes of care", listOf(programmeSchema()), nil,

@@ -56,6 +56,7 @@ func (b *Bulk) Write(ctx context.Context, batch Batch) error {
 	b.written = true
 	b.rows += batch.rows()
 	b.pending.add(batch)
+	b.w.present.note(batch)
 	for _, p := range batch.parts() {
 		if p.record == nil || p.record.NumRows() == 0 {
 			continue

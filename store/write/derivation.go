@@ -27,6 +27,9 @@ type derivation struct {
 	branches  []branch
 	columns   []string // all of outcome, as the check compares them
 	checksum  string
+	// The same in Go: the rules of the branches, and how many cells there are.
+	rules []rules
+	stems int
 }
 
 // branch derives the episodes of one programme, or those of all programmes that
@@ -53,9 +56,28 @@ func newDerivation(c *schema.Catalogue) derivation {
 	for _, p := range d.branches {
 		text += d.rows(p, p.cells(nil), d.catalogue.Columns())
 	}
+	d.inGo()
 	sum := sha256.Sum256([]byte(text))
 	d.checksum = hex.EncodeToString(sum[:])
 	return d
+}
+
+// inGo prepares the derivation in Go. Programmes that share a column share its
+// place among the cells.
+func (d *derivation) inGo() {
+	stems := map[string]int{}
+	for _, p := range d.branches {
+		r := newRules(p)
+		for i := range r.cells {
+			c := &r.cells[i]
+			if _, known := stems[c.stem]; !known {
+				stems[c.stem] = len(stems)
+			}
+			c.column = stems[c.stem]
+		}
+		d.rules = append(d.rules, r)
+	}
+	d.stems = len(stems)
 }
 
 // keyColumns are those of outcome that no question names.
@@ -125,20 +147,6 @@ func (p branch) within(c contents) bool {
 	})
 }
 
-// columnsOf are the columns of outcome that a branch's rows may have a value in:
-// those of every programme, its covariates and its cells.
-func (d derivation) columnsOf(p branch, cells []cell) []schema.Column {
-	ofCells := map[string]bool{}
-	for _, c := range cells {
-		for _, name := range c.columns() {
-			ofCells[name] = true
-		}
-	}
-	return slices.DeleteFunc(d.catalogue.Columns(), func(col schema.Column) bool {
-		return !d.catalogue.Shared(col.Name) && !slices.Contains(p.Covariates, col.Name) && !ofCells[col.Name]
-	})
-}
-
 // selected returns the expressions that fill the columns; one that the branch
 // does not have is missing.
 func (d derivation) selected(p branch, cells []cell, columns []schema.Column) string {
@@ -195,41 +203,4 @@ FROM mine AS e` + wide + `
 LEFT JOIN seen ON e.patient_id = seen.patient_id`
 }
 
-// insert is the statement that fills the outcome of a branch's episodes from a
-// snapshot of those contents. With moved, an episode whose year of referral
-// changed also leaves a tombstone in its old year, which is another partition
-// and would keep the old row for ever. The filter is that of the snapshots.
-func (d derivation) insert(p branch, holds contents, table string, moved bool, filter string) string {
-	cells := p.cells(holds.scores)
-	columns := d.columnsOf(p, cells)
-	names := slices.Clone(keyColumns)
-	for _, col := range columns {
-		names = append(names, schema.Quote(col.Name))
-	}
-	statement := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ")\n" + d.rows(p, cells, columns)
-	if moved {
-		statement += "\nUNION ALL\n" + tombstones(table, columns, filter)
-	}
-	return statement
-}
-
 const financialYear = "toUInt16(toYear(e.referred_on) - (toMonth(e.referred_on) < 4))"
-
-// tombstones selects the live rows of the table whose episode, of this branch, is
-// now in another year.
-func tombstones(table string, columns []schema.Column, filter string) string {
-	row := []string{"o.patient_id", "o.episode_id", "assumeNotNull(seen.version)", "toUInt8(0)"}
-	for _, col := range columns {
-		switch col.Name {
-		case "programme", "fy", "referred_on":
-			row = append(row, "o."+col.Name)
-		default:
-			row = append(row, missing(col))
-		}
-	}
-	return "SELECT " + strings.Join(row, ", ") + `
-FROM (SELECT patient_id, episode_id, programme, fy, referred_on FROM ` + table + ` FINAL PREWHERE ` + filter + ` WHERE live = 1) AS o
-JOIN mine AS e ON o.patient_id = e.patient_id AND o.episode_id = e.episode_id
-JOIN seen ON o.patient_id = seen.patient_id
-WHERE o.fy != ` + financialYear
-}

@@ -23,6 +23,11 @@ func (w *Writer) Existing(ctx context.Context, keys []Key) ([]bool, error) {
 	if err := w.settle(ctx); err != nil {
 		return nil, err
 	}
+	return w.find(ctx, keys)
+}
+
+// find looks each key up.
+func (w *Writer) find(ctx context.Context, keys []Key) ([]bool, error) {
 	found := make([]bool, len(keys))
 	byTable := map[Table][]int{}
 	for i, k := range keys {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lumbar-health/lumbar/record"
 )
@@ -41,24 +42,40 @@ func (b Batch) rows() int64 {
 	return n
 }
 
-// insertFacts stores the batch's records one after the other.
+// insertFacts stores the batch's records: the tables at the same time, but for
+// the scores, which follow their responses.
 func (w *Writer) insertFacts(ctx context.Context, batch string, b Batch) error {
+	var group errgroup.Group
 	for _, p := range b.parts() {
-		if p.record == nil || p.record.NumRows() == 0 {
+		switch p.table {
+		case scores:
 			continue
-		}
-		s, err := w.openStream(ctx, p.table, p.record.Schema(), batch+"/"+string(p.table), nil)
-		if err != nil {
-			return err
-		}
-		if err := s.write(p.record); err != nil {
-			return err
-		}
-		if err := s.close(); err != nil {
-			return err
+		case Responses:
+			group.Go(func() error {
+				if err := w.insertPart(ctx, batch, p); err != nil {
+					return err
+				}
+				return w.insertPart(ctx, batch, part{scores, b.Score})
+			})
+		default:
+			group.Go(func() error { return w.insertPart(ctx, batch, p) })
 		}
 	}
-	return nil
+	return group.Wait()
+}
+
+func (w *Writer) insertPart(ctx context.Context, batch string, p part) error {
+	if p.record == nil || p.record.NumRows() == 0 {
+		return nil
+	}
+	s, err := w.openStream(ctx, p.table, p.record.Schema(), batch+"/"+string(p.table), nil)
+	if err != nil {
+		return err
+	}
+	if err := s.write(p.record); err != nil {
+		return err
+	}
+	return s.close()
 }
 
 // earliest returns the earliest received_at of the batch's rows, or now.

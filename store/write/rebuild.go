@@ -125,7 +125,7 @@ func (c session) compare(ctx context.Context, d derivation, s scope) ([]Differen
 		return nil, err
 	}
 	var stored []string
-	row := c.conn.QueryRowContext(s.context(ctx), "SELECT groupUniqArray(toString(programme)) FROM outcome FINAL PREWHERE "+s.condition+" WHERE live = 1")
+	row := c.conn.QueryRowContext(checking(ctx), "SELECT groupUniqArray(toString(programme)) FROM outcome FINAL PREWHERE "+s.condition+" WHERE live = 1")
 	if err := row.Scan(&stored); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (c session) compare(ctx context.Context, d derivation, s scope) ([]Differen
 			continue
 		}
 		var n uint64
-		if err := c.conn.QueryRowContext(s.context(ctx), "SELECT count()"+d.differing(p, s.condition, nil)).Scan(&n); err != nil {
+		if err := c.conn.QueryRowContext(checking(ctx), "SELECT count()"+d.differing(p, s.condition, nil)).Scan(&n); err != nil {
 			return nil, err
 		}
 		if n == 0 {
@@ -153,7 +153,7 @@ func (c session) compare(ctx context.Context, d derivation, s scope) ([]Differen
 
 // differences names the cells that differ among the branch's episodes.
 func (c session) differences(ctx context.Context, d derivation, p branch, s scope) ([]Difference, error) {
-	rows, err := c.conn.QueryContext(s.context(ctx), d.comparison(p, s.condition))
+	rows, err := c.conn.QueryContext(checking(ctx), d.comparison(p, s.condition))
 	if err != nil {
 		return nil, err
 	}

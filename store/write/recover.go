@@ -77,7 +77,7 @@ func (w *Writer) deriveReceived(ctx context.Context, since time.Time) error {
 	if err := w.conn.QueryRow(ctx, "SELECT count() FROM ("+patients+")").Scan(&n); err != nil {
 		return fmt.Errorf("store: count patients of unfinished batches: %w", err)
 	}
-	if n > chunk {
+	if n > listed {
 		return w.deriveAll(ctx, w.derivation, outcome, true)
 	}
 	return w.deriveScopes(ctx, w.derivation, outcome, []scope{{condition: "patient_id IN (" + patients + ")"}}, true)

@@ -1,19 +1,13 @@
 package write
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/record"
@@ -96,92 +90,6 @@ func literals(texts []string) string {
 
 // readResponses hands each response of a query to each, in bounded memory.
 func (w *Writer) readResponses(ctx context.Context, query string, each func(*StoredResponse) error) error {
-	wrap := func(err error) error { return fmt.Errorf("store: read response: %w", err) }
-	body, err := w.get(ctx, query)
-	if err != nil {
-		return wrap(err)
-	}
-	defer body.Close()
-	end := &tailReader{from: body}
-	in, err := ipc.NewReader(end)
-	if err != nil {
-		return wrap(err)
-	}
-	defer in.Release()
 	words := interned{}
-	for in.Next() {
-		if err := eachResponse(in.Record(), words, each); err != nil {
-			return err
-		}
-	}
-	if err := in.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return wrap(err)
-	}
-	if !end.whole() {
-		return wrap(errors.New("the engine broke the answer off: see its log"))
-	}
-	return nil
+	return w.eachRecord(ctx, "response", query, nil, func(rec arrow.Record) error { return eachResponse(rec, words, each) })
 }
-
-// tailReader remembers the last bytes that came: a stream that the engine gave
-// up half way ends without its mark.
-type tailReader struct {
-	from io.Reader
-	last []byte
-}
-
-// endOfStream ends every Arrow stream.
-var endOfStream = []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
-
-func (t *tailReader) Read(b []byte) (int, error) {
-	n, err := t.from.Read(b)
-	t.last = append(t.last, b[max(0, n-len(endOfStream)):n]...)
-	t.last = append([]byte(nil), t.last[max(0, len(t.last)-len(endOfStream)):]...)
-	return n, err
-}
-
-func (t *tailReader) whole() bool {
-	_, _ = io.Copy(io.Discard, t) // what follows the last block; an error shows in its end
-	return bytes.Equal(t.last, endOfStream)
-}
-
-// get asks for rows as an Arrow stream.
-func (w *Writer) get(ctx context.Context, query string) (io.ReadCloser, error) {
-	settings := url.Values{
-		"database":                                {w.cfg.Database},
-		"output_format_arrow_compression_method":  {"none"},
-		"output_format_arrow_string_as_string":    {"1"},
-		"max_block_size":                          {strconv.Itoa(readBlock)},
-		"enable_shared_storage_snapshot_in_query": {"1"},
-	}
-	scheme := "http"
-	if w.cfg.TLS != nil {
-		scheme = "https"
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+"://"+w.cfg.HTTPAddr+"/?"+settings.Encode(), strings.NewReader(query+" FORMAT ArrowStream"))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("X-ClickHouse-User", w.cfg.User)
-	req.Header.Set("X-ClickHouse-Key", w.cfg.Password)
-	resp, err := w.http.Do(req)
-	if err != nil {
-		var transport *url.Error
-		if errors.As(err, &transport) {
-			err = transport.Err
-		}
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(io.LimitReader(resp.Body, 2000))
-		if err != nil {
-			return nil, err
-		}
-		return nil, refusal(resp.Header.Get("X-ClickHouse-Exception-Code"), bytes.TrimSpace(answer))
-	}
-	return resp.Body, nil
-}
-
-// readBlock is how many responses travel at once.
-const readBlock = 32_768

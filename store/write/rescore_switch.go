@@ -196,7 +196,7 @@ func (w *Writer) exchanged(ctx context.Context, mark string) (done, known bool) 
 	return false, false
 }
 
-// pause is a step of a re-score at which a test may act or end it.
+// pause is a step of a batch or a re-score at which a test may act or end it.
 func (w *Writer) pause(step string) error {
 	if w.at == nil {
 		return nil

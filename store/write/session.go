@@ -6,10 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"math/big"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/ext"
 
 	"github.com/lumbar-health/lumbar/record"
 )
@@ -38,41 +36,27 @@ func (w *Writer) inSession(ctx context.Context, steps func(session) error) error
 // scope says whose outcome a derivation is about.
 type scope struct {
 	condition string
-	touched   *ext.Table // the patients that the condition names; nil: none
+	patients  []record.PatientID // that the condition names; nil: it names none
 }
 
 // everyone is the scope of a derivation of all patients at once.
 var everyone = scope{condition: "1"}
 
-// scopeOf returns the scope of the patients.
-func scopeOf(patients []record.PatientID) (scope, error) {
-	table, err := ext.NewTable("touched", ext.Column("patient_id", "UInt128"))
-	if err != nil {
-		return scope{}, fmt.Errorf("store: list touched patients: %w", err)
-	}
-	for _, p := range patients {
-		if err := table.Append(new(big.Int).SetBytes(p[:])); err != nil {
-			return scope{}, fmt.Errorf("store: list touched patients: %w", err)
-		}
-	}
-	return scope{condition: "patient_id IN (SELECT patient_id FROM touched)", touched: table}, nil
+// scopeOf returns the scope of the patients, each named once.
+func scopeOf(patients []record.PatientID) scope {
+	return scope{condition: "patient_id IN (SELECT patient_id FROM touched)", patients: patients}
 }
 
-// context carries the scope's patients and the settings that go with every
-// statement of a derivation. A derivation repeated is no duplicate to be
-// dropped: its rows must win over those of an older one of equal version.
-func (s scope) context(ctx context.Context) context.Context {
-	options := []clickhouse.QueryOption{clickhouse.WithSettings(clickhouse.Settings{
+// checking carries the settings that go with every statement of a check.
+func checking(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"do_not_merge_across_partitions_select_final": 1,
-		"join_use_nulls":                  1,
-		"async_insert":                    0,
-		"insert_deduplicate":              0,
-		"max_partitions_per_insert_block": 0,
-	})}
-	if s.touched != nil {
-		options = append(options, clickhouse.WithExternalTable(s.touched))
-	}
-	return clickhouse.Context(ctx, options...)
+		"join_use_nulls": 1,
+		// A wide statement is compiled for seconds, and run for less.
+		"compile_expressions":           0,
+		"compile_aggregate_expressions": 0,
+		"compile_sort_description":      0,
+	}))
 }
 
 var snapshotTables = []string{"derive_episode", "derive_score"}
@@ -85,7 +69,7 @@ func (c session) snapshot(ctx context.Context, d derivation, s scope) error {
 		if err := c.drop(ctx, snapshotTables[i]); err != nil {
 			return err
 		}
-		if _, err := c.conn.ExecContext(s.context(ctx), fmt.Sprintf(statement, s.condition)); err != nil {
+		if _, err := c.conn.ExecContext(checking(ctx), fmt.Sprintf(statement, s.condition)); err != nil {
 			return fmt.Errorf("store: snapshot %s: %w", snapshotTables[i], err)
 		}
 	}

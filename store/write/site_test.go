@@ -18,31 +18,13 @@ import (
 	"github.com/lumbar-health/lumbar/ingest/wire"
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/internal/chtest"
+	"github.com/lumbar-health/lumbar/internal/ingeststore"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/store"
 	"github.com/lumbar-health/lumbar/store/read"
 	"github.com/lumbar-health/lumbar/store/schema"
 	"github.com/lumbar-health/lumbar/store/write"
 )
-
-// storeWriter is the store's writer as ingest's, as the program joins them.
-type storeWriter struct{ *write.Writer }
-
-func (s storeWriter) Existing(ctx context.Context, keys []ingest.Key) ([]bool, error) {
-	list := make([]write.Key, len(keys))
-	for i, k := range keys {
-		list[i] = write.Key{Table: write.Table(k.Table), PatientID: k.PatientID, ID: k.ID, Version: k.Version}
-	}
-	return s.Writer.Existing(ctx, list)
-}
-
-func (s storeWriter) Write(ctx context.Context, b ingest.Batch) error {
-	return s.Writer.Write(ctx, write.Batch(b))
-}
-
-func (s storeWriter) Bulk(context.Context) (ingest.Bulk, error) {
-	return nil, errors.New("these tests import little")
-}
 
 // site is a store that answers are imported into and scored again in.
 type site struct {
@@ -90,7 +72,7 @@ func (s *site) tryOpen(rescoring bool) error {
 // take imports lines of JSON, all of which must be stored.
 func (s *site) take(lines ...string) {
 	s.t.Helper()
-	p := ingest.New(storeWriter{s.store.Writer()}, ingest.Options{
+	p := ingest.New(ingeststore.Writer(s.store.Writer()), ingest.Options{
 		Setting: ingest.Setting{Programmes: programme.All(), Key: []byte("a key for tests only, 32 bytes .."), TestNumbers: true, Now: moment},
 		Formats: []ingest.Format{wire.Format()},
 	})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/store/schema"
 )
@@ -16,6 +17,7 @@ const far = "1000000"
 // cell is one score of a programme at one of its timepoints.
 type cell struct {
 	id        int    // from 1
+	column    int    // among those of all programmes
 	key       string // score, algorithm, value set and place of the timepoint
 	stem      string // of the outcome columns
 	predicted bool
@@ -25,6 +27,7 @@ type cell struct {
 	profile      int
 	profileScore string
 	table        mappedTable
+	mapping      *instruments.Mapping // the same in memory
 }
 
 // columns are those of outcome that the cell fills.
@@ -62,7 +65,7 @@ func (p branch) cells(held map[string]bool) []cell {
 		for place, t := range p.Timepoints {
 			cells = append(cells, cell{
 				id: len(cells) + 1, stem: s.Column + "_" + t.Key, float: true, predicted: p.Predicted && t.Key != programme.Baseline,
-				profile: profiles[s.Score.ProfileScore] + place, profileScore: s.Score.ProfileScore, table: p.tables[s.Column],
+				profile: profiles[s.Score.ProfileScore] + place, profileScore: s.Score.ProfileScore, table: p.tables[s.Column], mapping: s.Score.Mapping(),
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -44,16 +45,20 @@ func (w *Writer) openStream(ctx context.Context, table Table, of *arrow.Schema, 
 		}
 		columns[i] = schema.Quote(field.Name)
 	}
+	all := url.Values{"insert_deduplication_token": {token}}
+	maps.Copy(all, settings)
+	return w.startStream(ctx, table, columns, of, all), nil
+}
+
+// startStream starts an insert into the quoted columns of a table.
+func (w *Writer) startStream(ctx context.Context, table Table, columns []string, of *arrow.Schema, settings url.Values) *stream {
 	query := url.Values{
-		"database":                   {w.cfg.Database},
-		"query":                      {"INSERT INTO " + string(table) + " (" + strings.Join(columns, ", ") + ") FORMAT ArrowStream"},
-		"async_insert":               {"0"},
-		"insert_deduplication_token": {token},
-		"wait_end_of_query":          {"1"},
+		"database":          {w.cfg.Database},
+		"query":             {"INSERT INTO " + string(table) + " (" + strings.Join(columns, ", ") + ") FORMAT ArrowStream"},
+		"async_insert":      {"0"},
+		"wait_end_of_query": {"1"},
 	}
-	for name, value := range settings {
-		query[name] = value
-	}
+	maps.Copy(query, settings)
 	body, pipe := io.Pipe()
 	s := &stream{table: table, pipe: pipe, done: make(chan error, 1)}
 	go func() {
@@ -63,7 +68,7 @@ func (w *Writer) openStream(ctx context.Context, table Table, of *arrow.Schema, 
 		s.done <- err
 	}()
 	s.out = ipc.NewWriter(pipe, ipc.WithSchema(of))
-	return s, nil
+	return s
 }
 
 // write sends one record.

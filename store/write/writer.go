@@ -14,6 +14,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lumbar-health/lumbar/record"
 	"github.com/lumbar-health/lumbar/store/schema"
@@ -62,6 +63,8 @@ type Config struct {
 	Readers Readers
 	Log     *slog.Logger
 	Clock   func() time.Time
+	// Registerer takes the writer's metrics; nil: none.
+	Registerer prometheus.Registerer
 }
 
 // Readers are those who read outcome by a catalogue. Switch gives them the next
@@ -79,6 +82,8 @@ type Writer struct {
 	cfg        Config
 	derivation derivation
 	tables     map[Table]map[string]string // columns that can be written
+	quarantine quarantine
+	present    present
 
 	mu          sync.Mutex // one batch, one derivation at a time
 	number      uint64     // of the last batch begun
@@ -89,8 +94,8 @@ type Writer struct {
 
 	rescoring   atomic.Bool
 	rescoreRows int64 // about how many responses a slice of a re-score holds
-	// at lets a test act at the steps of a re-score, or end it there as a crash
-	// would; nil in the program.
+	// at lets a test act at the steps of a batch or a re-score, or end it there as
+	// a crash would; nil in the program.
 	at func(step string) error
 }
 
@@ -115,13 +120,16 @@ func New(ctx context.Context, cfg Config) (*Writer, error) {
 		}
 		w.tables[table] = columns
 	}
+	if err := w.readPresent(ctx); err != nil {
+		return nil, err
+	}
 	if err := w.fillMappings(ctx, cfg.Catalogue); err != nil {
 		return nil, err
 	}
 	if err := w.recover(ctx); err != nil {
 		return nil, err
 	}
-	return w, nil
+	return w, w.openQuarantine(ctx)
 }
 
 // Close releases the writer's HTTP connections; the pools belong to the store.
@@ -143,13 +151,20 @@ func (w *Writer) Write(ctx context.Context, b Batch) error {
 		return err
 	}
 	w.unsettled.add(b)
+	w.present.note(b)
 	if w.since != nil {
 		w.since.add(b)
 	}
 	w.open = append(w.open, begun{number, b.rows()})
+	if err := w.pause("batch begun"); err != nil {
+		return err
+	}
 	// The engine goes on with an insert whose sender left. One that ends after
 	// the next derivation would leave facts that outcome does not show.
 	if err := w.insertFacts(context.WithoutCancel(ctx), strconv.FormatUint(number, 10), b); err != nil {
+		return err
+	}
+	if err := w.pause("batch stored"); err != nil {
 		return err
 	}
 	return w.settle(ctx)
@@ -162,6 +177,9 @@ func (w *Writer) settle(ctx context.Context) error {
 		return nil
 	}
 	if err := w.derive(ctx, w.derivation, outcome, &w.unsettled); err != nil {
+		return err
+	}
+	if err := w.pause("batch derived"); err != nil {
 		return err
 	}
 	for len(w.open) > 0 {

@@ -1,0 +1,164 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"github.com/lumbar-health/lumbar/ingest/journal"
+)
+
+const (
+	// insertsPerSecond is what a table sees at most in a steady stream, so that
+	// nobody waits for a batch longer than a tenth of a second.
+	insertsPerSecond = 10
+	// burst is how many batches may go at once after a pause, so that a lone
+	// request does not wait.
+	burst = 5
+	// A batch that can not be stored is tried again, at first soon.
+	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
+)
+
+// drain carries what the journal holds into the store: what comes while one batch
+// is written makes the next. It always reads the journal itself, so that a start
+// after a crash is nothing special. One goroutine uses it.
+type drain struct {
+	i      *Intake
+	reader *journal.Reader
+	commit *committer
+	next   *journal.Entry // read, and too large for the batch before
+	tokens float64
+	filled time.Time
+}
+
+func newDrain(i *Intake) *drain {
+	return &drain{i: i, reader: i.journal.Reader(), commit: newCommitter(i.p), tokens: burst, filled: time.Now()}
+}
+
+// run drains until the context ends. What can not be stored is tried again for
+// ever: it was acknowledged.
+func (d *drain) run(ctx context.Context) {
+	defer d.commit.close()
+	for ctx.Err() == nil {
+		var records []*Record
+		var last uint64
+		ok := d.insist(ctx, "the journal could not be read", func() (err error) {
+			records, last, err = d.gather(ctx)
+			if err != nil {
+				d.next = nil
+				if again := d.reader.Rewind(); again != nil {
+					return again
+				}
+			}
+			return err
+		})
+		ok = ok && d.insist(ctx, "records of the journal could not be stored", func() error {
+			return d.commit.replay(ctx, records)
+		})
+		ok = ok && d.insist(ctx, "the journal could not be shortened", func() error {
+			return d.i.journal.Release(last)
+		})
+		if ok {
+			d.i.advance(Mark(last), false)
+		}
+	}
+}
+
+// insist does something until it succeeds; false means that the context ended.
+func (d *drain) insist(ctx context.Context, failure string, do func() error) bool {
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		err := do()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		d.i.p.metrics.drainErrors.Inc()
+		d.i.log.Error(failure+"; it is tried again", "error", err, "in", wait)
+		if !pause(ctx, wait) {
+			return false
+		}
+	}
+}
+
+// pause waits; false means that the context ended.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// gather waits for an entry and takes those that are there with it, as far as one
+// batch goes. last is the number of the last one.
+func (d *drain) gather(ctx context.Context) (records []*Record, last uint64, err error) {
+	rows := 0
+	for rows < maxBatchRows {
+		if d.next == nil {
+			if last != 0 && !d.reader.Ready() {
+				break
+			}
+			e, err := d.reader.Next(ctx)
+			if err != nil {
+				return nil, 0, err
+			}
+			d.next = &e
+			if last == 0 {
+				d.pace(ctx)
+			}
+		}
+		more, err := d.i.p.decode(d.next.Number, d.next.Body)
+		if err != nil {
+			return nil, 0, err
+		}
+		n := 0
+		for _, r := range more {
+			n += r.rows()
+		}
+		if last != 0 && rows+n > maxBatchRows {
+			break
+		}
+		records, rows, last = append(records, more...), rows+n, d.next.Number
+		d.next = nil
+	}
+	return records, last, nil
+}
+
+// pace waits until the next batch may go.
+func (d *drain) pace(ctx context.Context) {
+	d.refill()
+	if d.tokens < 1 {
+		pause(ctx, time.Duration((1-d.tokens)/insertsPerSecond*float64(time.Second)))
+		d.refill()
+	}
+	d.tokens--
+}
+
+func (d *drain) refill() {
+	now := time.Now()
+	d.tokens = min(burst, d.tokens+now.Sub(d.filled).Seconds()*insertsPerSecond)
+	d.filled = now
+}
+
+// replay stores records of the journal. Those that are there already collapse
+// with what they repeat, so that nothing needs to be asked.
+func (c *committer) replay(ctx context.Context, records []*Record) error {
+	c.fresh = c.fresh[:0]
+	c.past.clear()
+	var buf [16]Key
+	for _, r := range records {
+		if r.Result == ResultStored && !c.again(r, r.keys(buf[:0])) {
+			c.fresh = append(c.fresh, r)
+		}
+	}
+	if rows := held(records); len(rows) > 0 {
+		if err := c.hold(ctx, c.p.writer, rows); err != nil {
+			return err
+		}
+	}
+	return c.write(ctx, c.p.writer, c.p.writer.Write)
+}
