@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lumbar-health/lumbar/record"
@@ -220,12 +221,22 @@ func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
 	var out []Response
 	for _, v := range corrected {
 		for _, patient := range c.past.holders(v, stored[v.ID]) {
-			if patient != v.PatientID {
+			if patient != v.PatientID && !c.corrected(v, patient) {
 				out = append(out, v.withdrawnFrom(patient))
 			}
 		}
 	}
 	return out, nil
+}
+
+// corrected reports whether a correction that is newer than v came in this batch
+// under the patient. Where the batch is tried again the store has it already.
+func (c *committer) corrected(v *Response, patient record.PatientID) bool {
+	place, known := c.past.places[patient]
+	newer := func(other version) bool {
+		return other.patient == place && other.number > v.Version && other.corrects()
+	}
+	return known && (newer(c.past.first[v.ID]) || slices.ContainsFunc(c.past.further[v.ID], newer))
 }
 
 // withdrawnFrom returns the retraction of the response under the patient who

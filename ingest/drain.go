@@ -14,6 +14,9 @@ const (
 	// burst is how many batches may go at once after a pause, so that a lone
 	// request does not wait.
 	burst = 5
+	// maxBatchBytes closes a batch by the bytes of its entries: refused rows are no
+	// rows of a table, and a backlog of them must not be read at once.
+	maxBatchBytes = 32 << 20
 	// A batch that can not be stored is tried again, at first soon.
 	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
 )
@@ -26,12 +29,15 @@ type drain struct {
 	reader *journal.Reader
 	commit *committer
 	next   *journal.Entry // read, and too large for the batch before
-	tokens float64
-	filled time.Time
+	// backlog is the last entry that the process before acknowledged: nobody has
+	// noted the keys of those up to it.
+	backlog uint64
+	tokens  float64
+	filled  time.Time
 }
 
-func newDrain(i *Intake) *drain {
-	return &drain{i: i, reader: i.journal.Reader(), commit: newCommitter(i.p), tokens: burst, filled: time.Now()}
+func newDrain(i *Intake, backlog uint64) *drain {
+	return &drain{i: i, reader: i.journal.Reader(), commit: newCommitter(i.p), backlog: backlog, tokens: burst, filled: time.Now()}
 }
 
 // run drains until the context ends. What can not be stored is tried again for
@@ -94,38 +100,62 @@ func pause(ctx context.Context, wait time.Duration) bool {
 }
 
 // gather waits for an entry and takes those that are there with it, as far as one
-// batch goes. last is the number of the last one.
+// batch goes. last is the number of the last one. Where one of them can not be
+// read, those before it are a batch, and the error comes with the next call.
 func (d *drain) gather(ctx context.Context) (records []*Record, last uint64, err error) {
-	rows := 0
+	rows, size := 0, 0
 	for rows < maxBatchRows {
-		if d.next == nil {
-			if last != 0 && !d.reader.Ready() {
-				break
-			}
-			e, err := d.reader.Next(ctx)
-			if err != nil {
-				return nil, 0, err
-			}
-			d.next = &e
-			if last == 0 {
-				d.pace(ctx)
-			}
-		}
-		more, err := d.i.p.decode(d.next.Number, d.next.Body)
-		if err != nil {
+		more, err := d.entry(ctx, last == 0)
+		if err != nil && last == 0 {
 			return nil, 0, err
+		}
+		if err != nil || d.next == nil {
+			break
 		}
 		n := 0
 		for _, r := range more {
-			n += r.rows()
+			n += max(r.rows(), 1) // a refused one counts too
 		}
-		if last != 0 && rows+n > maxBatchRows {
+		if last != 0 && (rows+n > maxBatchRows || size+len(d.next.Body) > maxBatchBytes) {
 			break
 		}
-		records, rows, last = append(records, more...), rows+n, d.next.Number
+		d.recall(d.next.Number, more)
+		records, rows, size, last = append(records, more...), rows+n, size+len(d.next.Body), d.next.Number
 		d.next = nil
 	}
 	return records, last, nil
+}
+
+// entry reads the next entry into d.next, unless one is there, and decodes it.
+// The first of a batch it waits for; of the others there may be none.
+func (d *drain) entry(ctx context.Context, first bool) ([]*Record, error) {
+	if d.next == nil {
+		if !first && !d.reader.Ready() {
+			return nil, nil
+		}
+		e, err := d.reader.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d.next = &e
+		if first {
+			d.pace(ctx)
+		}
+	}
+	return d.i.p.decode(d.next.Number, d.next.Body)
+}
+
+// recall notes the keys of an entry that the process before acknowledged.
+func (d *drain) recall(number uint64, records []*Record) {
+	if number > d.backlog {
+		return
+	}
+	var buf [16]Key
+	for _, r := range records {
+		if r.Result == ResultStored {
+			d.i.p.known.acknowledge(r.keys(buf[:0]))
+		}
+	}
 }
 
 // pace waits until the next batch may go.

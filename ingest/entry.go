@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -49,6 +50,10 @@ var (
 		// A field that this version does not know would be lost in silence.
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 		UTF8:              cbor.UTF8DecodeInvalid,
+		// What was acknowledged must be readable however long a list in it is: the
+		// journal bounds the entry, and its checksum has vouched for it.
+		MaxArrayElements: math.MaxInt32,
+		MaxMapPairs:      math.MaxInt32,
 	}.DecMode())
 )
 
@@ -59,10 +64,20 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// maxReasons is how many reasons of one refused record the journal keeps. A
+// sender can break a rule half a million times in a mebibyte.
+const maxReasons = 1000
+
 // keep returns what the journal keeps of a record.
 func keep(r *Record) kept {
 	if r.Result == ResultRejected {
-		return kept{Refused: r.refused}
+		refused := r.refused
+		if refused != nil && len(refused.Reasons) > maxReasons {
+			short := *refused
+			short.Reasons = short.Reasons[:maxReasons]
+			refused = &short
+		}
+		return kept{Refused: refused}
 	}
 	k := kept{Events: r.Events, Patients: r.Patients}
 	for i := range r.Responses {

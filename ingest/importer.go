@@ -26,6 +26,7 @@ type importer struct {
 	rows        int    // of those
 	under       *underWay
 	bulk        Bulk
+	asked       int          // of the records taken last, how many the store was asked for
 	seen        fingerprints // of the rows of the bulk: the store does not show them yet
 	corrections []Response
 }
@@ -104,6 +105,7 @@ func (m *importer) know(ctx context.Context, records []*Record) error {
 			m.keys, m.owners = append(m.keys, keys[0]), append(m.owners, i)
 		}
 	}
+	m.asked = len(m.owners)
 	if err := m.inStore(ctx, m.writer, records); err != nil {
 		return err
 	}

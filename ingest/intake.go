@@ -73,23 +73,28 @@ func (p *Pipeline) NewIntake(j *journal.Journal, o IntakeOptions) *Intake {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	found := j.State()
 	i := &Intake{
 		p: p, journal: j, log: o.Log, patient: cmp.Or(o.Patience, closePatience), stop: stop, changed: make(chan struct{}), drained: make(chan struct{}),
-		visible: Mark(j.State().Released),
+		visible: Mark(found.Released),
 	}
 	p.metrics.watch(i)
-	i.filling.Go(func() { i.fill(ctx) })
+	i.filling.Go(func() { i.fill(ctx, Mark(found.Appended)) })
 	go func() {
 		defer close(i.drained)
-		newDrain(i).run(ctx)
+		newDrain(i, found.Appended).run(ctx)
 		i.advance(0, true)
 	}()
 	return i
 }
 
 // fill lets the pipeline know what is stored; until then the store is asked of
-// each record.
-func (i *Intake) fill(ctx context.Context) {
+// each record. What the journal held at the start must be in the store first:
+// nowhere else would it be found.
+func (i *Intake) fill(ctx context.Context, backlog Mark) {
+	if i.Await(ctx, backlog) != nil {
+		return
+	}
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		err := i.p.known.fill(ctx, i.p.writer)
 		if err == nil || ctx.Err() != nil {
@@ -122,6 +127,13 @@ func (i *Intake) Submit(ctx context.Context, records []*Record) (Mark, error) {
 	body, err := encode(records, i.p.Now())
 	if err != nil {
 		return 0, err
+	}
+	if len(body) > journal.MaxEntryBytes && len(records) > 1 {
+		half := len(records) / 2
+		if _, err := i.Submit(ctx, records[:half]); err != nil {
+			return 0, err
+		}
+		return i.Submit(ctx, records[half:])
 	}
 	mark := Mark(i.journal.State().Appended)
 	if len(body) > 0 {

@@ -15,6 +15,7 @@ const generation = 200_000
 type known struct {
 	mu       sync.RWMutex
 	complete bool   // the filter holds all that is stored
+	tried    bool   // the filter holds a part of it
 	rows     filter // those that came before; of what is not among them it is certain
 
 	recent, before map[Key]struct{}
@@ -34,11 +35,15 @@ func (k *Key) fingerprint() uint64 {
 
 // fill reads what is stored. Until it has ended nothing is certainly new.
 func (k *known) fill(ctx context.Context, w Writer) error {
+	again := k.tried // of one goroutine
+	k.tried = true
 	err := w.Fingerprints(ctx, func(block []uint64) error {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		for _, f := range block {
-			k.rows.add(f)
+			if !again || !k.rows.has(f) { // or it would grow with each attempt
+				k.rows.add(f)
+			}
 		}
 		return ctx.Err()
 	})

@@ -16,6 +16,8 @@ echo "== scoring"
 go test -run '^$' -bench . -benchmem ./instruments
 echo "== moments of 15 columns over 10 million episodes, none and 1 % of them replaced (promise: at most 1.3)"
 go test -run '^$' -bench '^BenchmarkReplaced' -benchtime 1x -timeout 60m ./internal/bench/...
+echo "== a batch of answers, to outcome (promise: one within 120 ms, a thousand within 450 ms); outcome of an import (promise: 130,000 episodes a second)"
+go test -run '^$' -bench '^Benchmark(Batch|Derive)$' -benchtime 1x -timeout 60m ./internal/bench/latency
 echo "== a re-score of a million stored responses, to the switch (promise: at most 20 s)"
 go test -run '^$' -bench '^BenchmarkRescoreMillion' -benchtime 1x -timeout 30m ./internal/bench/rescore
 echo "== HTTP posts of single answers, durable, and from answer to visible (promise: at least 5,000 a second, p99 at most 50 ms; at 2,000 a second visible with p99 at most 1 s)"

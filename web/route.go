@@ -55,9 +55,9 @@ type Schema = map[string]any
 // parameter that a route does not describe, a path and a method that no route
 // has are answered with a problem.
 func Router(routes []Route, identify func(http.Handler) http.Handler) *mux.Router {
-	r := mux.NewRouter()
-	r.NotFoundHandler = refusal(http.StatusNotFound, "there is no such route; /openapi.json lists them all")
-	r.MethodNotAllowedHandler = refusal(http.StatusMethodNotAllowed, "the route does not take this method; /openapi.json lists them all")
+	r := mux.NewRouter().SkipClean(true) // a redirect would make a GET of a POST
+	r.NotFoundHandler = patient(refusal(http.StatusNotFound, "there is no such route; /openapi.json lists them all"), bodyPatience)
+	r.MethodNotAllowedHandler = patient(refusal(http.StatusMethodNotAllowed, "the route does not take this method; /openapi.json lists them all"), bodyPatience)
 	for _, route := range routes {
 		h := route.Handler
 		if !route.Loose {
@@ -70,7 +70,7 @@ func Router(routes []Route, identify func(http.Handler) http.Handler) *mux.Route
 		if route.Method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		r.Handle(route.Path, h).Methods(methods...)
+		r.Handle(route.Path, patient(h, bodyPatience)).Methods(methods...)
 	}
 	return r
 }

@@ -254,8 +254,8 @@ func checkFollows(t *testing.T, h *house, address string) {
 		t.Fatalf("the page does not name data version %d: %v", before, err)
 	}
 	for row := range generator.Trickle() {
-		if err := post(t.Context(), address+"/v1/responses", row); err != nil {
-			t.Fatal(err)
+		if got := sent(t, http.MethodPost, address+"/v1/responses", row, mediaJSON); got.status != http.StatusOK {
+			t.Fatalf("POST: %d %s", got.status, got.body)
 		}
 		break
 	}

@@ -95,6 +95,9 @@ func runReference(cmd *cobra.Command, r referenceRequest, path string) (err erro
 		return fmt.Errorf("%s can not be opened: check the path and its permissions", path)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return fmt.Errorf("%s is no file: give the list itself", path)
+	}
 	r.Source = filepath.Base(path)
 	place, err := openPlace(cmd.Context(), cmd)
 	if err != nil {

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/knadh/koanf/v2"
@@ -10,11 +11,19 @@ import (
 	ihttp "github.com/lumbar-health/lumbar/ingest/http"
 )
 
+// maxRate is the highest limit that means anything.
+const maxRate = 1_000_000_000
+
 // takingOptions are how the routes that take records are configured.
 func takingOptions(k *koanf.Koanf) (ihttp.Options, error) {
-	o := ihttp.Options{Limits: ihttp.Limits{Requests: k.Float64("ingest.rate_requests"), Rows: k.Float64("ingest.rate_rows")}}
-	if o.Limits.Requests < 0 || o.Limits.Rows < 0 {
-		return o, errors.New("ingest.rate_requests and ingest.rate_rows are numbers a second; 0 is no limit")
+	var o ihttp.Options
+	for key, to := range map[string]*float64{"ingest.rate_requests": &o.Limits.Requests, "ingest.rate_rows": &o.Limits.Rows} {
+		// A word must not pass for 0, which is no limit.
+		rate, err := strconv.ParseFloat(k.String(key), 64)
+		if err != nil || !(rate >= 0 && rate <= maxRate) {
+			return o, fmt.Errorf("%s is a number a second, at most %d; 0 is no limit", key, maxRate)
+		}
+		*to = rate
 	}
 	// The environment has one text where the file has a list.
 	if o.Sources = k.Strings("fhir.import_sources"); len(o.Sources) == 0 {

@@ -20,13 +20,22 @@ type input struct {
 	URL  string `json:"url"`
 }
 
+// asked is an input as a manifest has it, with the mode of other servers.
+type asked struct {
+	input
+	Mode     string `json:"mode"`
+	SaveMode string `json:"saveMode"`
+}
+
 // manifest is what names the files of an import: SMART's bulk import manifest,
 // or a FHIR Parameters resource that says the same.
 type manifest struct {
 	ResourceType  string                 `json:"resourceType"`
 	InputFormat   string                 `json:"inputFormat"`
 	StorageDetail *struct{ Type string } `json:"storageDetail"`
-	Input         []input                `json:"input"`
+	Mode          string                 `json:"mode"`
+	SaveMode      string                 `json:"saveMode"`
+	Input         []asked                `json:"input"`
 	Parameter     []manifestPart         `json:"parameter"`
 }
 
@@ -64,17 +73,17 @@ func (s *sources) readManifest(body io.Reader) ([]input, *refusal) {
 	}
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, &refusal{status: http.StatusBadRequest, detail: "the body is no JSON: send a manifest or a Parameters resource with the addresses of NDJSON files, or the resources themselves as " + mediaFHIRNDJSON}
+		return nil, &refusal{status: http.StatusBadRequest, detail: "the body is neither: send a manifest or a Parameters resource with the addresses of NDJSON files, or the resources themselves as " + mediaFHIRNDJSON}
 	}
 	if m.ResourceType != "" {
 		if m.ResourceType != "Parameters" {
 			return nil, unclear("a resource of this type names no files: send Parameters, or resources one a line as " + mediaFHIRNDJSON)
 		}
-		if !m.fromParameters() {
-			return nil, unclear("the mode is not known here: an import adds what is new and never deletes; leave mode out")
-		}
+		m.fromParameters()
 	}
 	switch {
+	case !m.onlyAdds():
+		return nil, unclear("the mode is not known here: an import adds what is new and never deletes; leave mode out")
 	case m.InputFormat != "" && !strings.Contains(m.InputFormat, "ndjson"):
 		return nil, unclear("inputFormat must be " + mediaFHIRNDJSON)
 	case m.StorageDetail != nil && m.StorageDetail.Type != "" && m.StorageDetail.Type != "https":
@@ -86,17 +95,32 @@ func (s *sources) readManifest(body io.Reader) ([]input, *refusal) {
 	case len(s.prefixes) == 0:
 		return nil, unclear("this server fetches no files: list the beginnings of their addresses in fhir.import_sources, or send the resources themselves as " + mediaFHIRNDJSON)
 	}
-	for _, in := range m.Input {
+	inputs := make([]input, len(m.Input))
+	for i, in := range m.Input {
 		if _, err := s.parse(in.URL); err != nil {
 			return nil, unclear("an address of the body is not allowed: it must be https and begin with one of fhir.import_sources")
 		}
+		inputs[i] = in.input
 	}
-	return m.Input, nil
+	return inputs, nil
 }
 
-// fromParameters takes the inputs of a Parameters resource; false where it asks
-// for something else than an import here does.
-func (m *manifest) fromParameters() bool {
+// onlyAdds reports whether no mode asks for something else than an import here
+// does.
+func (m *manifest) onlyAdds() bool {
+	if !knownMode(m.Mode) || !knownMode(m.SaveMode) {
+		return false
+	}
+	for _, in := range m.Input {
+		if !knownMode(in.Mode) || !knownMode(in.SaveMode) {
+			return false
+		}
+	}
+	return true
+}
+
+// fromParameters takes the inputs of a Parameters resource.
+func (m *manifest) fromParameters() {
 	for _, p := range m.Parameter {
 		switch strings.ToLower(p.Name) {
 		case "inputformat":
@@ -107,28 +131,27 @@ func (m *manifest) fromParameters() bool {
 					m.StorageDetail = &struct{ Type string }{part.value()}
 				}
 			}
-		case "mode", "savemode":
-			if !knownMode(p.value()) {
-				return false
-			}
+		case "mode":
+			m.Mode = p.value()
+		case "savemode":
+			m.SaveMode = p.value()
 		case "input", "source":
-			var in input
+			var in asked
 			for _, part := range p.Parts {
 				switch strings.ToLower(part.Name) {
 				case "type", "resourcetype":
 					in.Type = part.value()
 				case "url":
 					in.URL = part.value()
-				case "mode", "savemode":
-					if !knownMode(part.value()) {
-						return false
-					}
+				case "mode":
+					in.Mode = part.value()
+				case "savemode":
+					in.SaveMode = part.value()
 				}
 			}
 			m.Input = append(m.Input, in)
 		}
 	}
-	return true
 }
 
 func knownMode(mode string) bool {

@@ -55,6 +55,7 @@ func newSources(list []string) (*sources, error) {
 			if len(via) > 3 || !s.allowed(r.URL) {
 				return errNotAllowed
 			}
+			r.Header.Del("Referer") // the address may hold a secret
 			return nil
 		},
 	}
@@ -88,6 +89,7 @@ func (s *sources) allowed(u *url.URL) bool {
 		return false
 	}
 	for segment := range strings.SplitSeq(strings.ReplaceAll(lower, "%2e", "."), "/") {
+		segment, _, _ = strings.Cut(segment, ";") // some servers leave out what follows
 		if segment == "." || segment == ".." {
 			return false
 		}

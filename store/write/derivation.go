@@ -11,15 +11,13 @@ import (
 	"github.com/lumbar-health/lumbar/store/schema"
 )
 
-// derivation holds the statements that turn facts into outcome. They are
-// generated from the registered programmes: their windows, scores and current
-// algorithms. The tables derive_episode and derive_score are the current facts
-// of some patients and live as long as the connection.
-//
-// Each programme's episodes are derived by a statement of their own, with the
-// columns of that programme and, in an insert, with those of the scores alone
-// that the snapshot holds: a patient costs what that patient has, however many
-// instruments other people answer. All other columns are missing either way.
+// derivation is how facts become outcome, by the registered programmes: their
+// windows, scores and current algorithms. It is there twice. The rules derive in
+// Go what is written. The statements derive the same in SQL, and are the check:
+// each programme's episodes by one of their own, with every column of outcome.
+// Their tables derive_episode and derive_score are the current facts of some
+// patients and live as long as the connection. A change of one goes with the same
+// change of the other, and shows in the checksum.
 type derivation struct {
 	catalogue *schema.Catalogue
 	episodes  string // takes the filter
@@ -27,7 +25,7 @@ type derivation struct {
 	branches  []branch
 	columns   []string // all of outcome, as the check compares them
 	checksum  string
-	// The same in Go: the rules of the branches, and how many cells there are.
+	// In Go: the rules of the branches, and how many cells there are.
 	rules []rules
 	stems int
 }
@@ -54,7 +52,7 @@ func newDerivation(c *schema.Catalogue) derivation {
 	}
 	text := d.episodes + d.scores
 	for _, p := range d.branches {
-		text += d.rows(p, p.cells(nil), d.catalogue.Columns())
+		text += d.rows(p, p.cells(), d.catalogue.Columns())
 	}
 	d.inGo()
 	sum := sha256.Sum256([]byte(text))
@@ -125,24 +123,13 @@ FROM (
   ORDER BY patient_id, response_id, score, algorithm, value_set, version DESC
   LIMIT 1 BY patient_id, response_id, score, algorithm, value_set)`
 
-// snapshotContents is the statement that says whose episodes and which scores
-// the snapshot holds.
-const snapshotContents = `SELECT (SELECT groupUniqArray(toString(programme)) FROM derive_episode),
-  (SELECT groupUniqArray(concat(score, '|', algorithm, '|', value_set)) FROM derive_score WHERE counts)`
-
-// contents are the programmes and the scores of a snapshot.
-type contents struct {
-	programmes []string
-	scores     map[string]bool // by ScoreColumn, as scoreKey writes it
-}
-
 func scoreKey(s schema.ScoreColumn) string {
 	return strings.Join([]string{s.Name, s.Algorithm, s.ValueSet}, "|")
 }
 
-// within says whether the snapshot has episodes of the branch.
-func (p branch) within(c contents) bool {
-	return slices.ContainsFunc(c.programmes, func(id string) bool {
+// within says whether some of the programmes are the branch's.
+func (p branch) within(programmes []string) bool {
+	return slices.ContainsFunc(programmes, func(id string) bool {
 		return id == p.ID || p.ID == "" && !slices.Contains(p.rest, id)
 	})
 }

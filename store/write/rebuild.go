@@ -120,7 +120,7 @@ func (w *Writer) Differences(ctx context.Context) ([]Difference, error) {
 // compare returns the differences among the snapshot's patients, a programme at
 // a time: of those that the snapshot or their outcome has.
 func (c session) compare(ctx context.Context, d derivation, s scope) ([]Difference, error) {
-	holds, err := c.contents(ctx)
+	programmes, err := c.programmes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +129,10 @@ func (c session) compare(ctx context.Context, d derivation, s scope) ([]Differen
 	if err := row.Scan(&stored); err != nil {
 		return nil, err
 	}
-	holds.programmes = append(holds.programmes, stored...)
+	programmes = append(programmes, stored...)
 	var found []Difference
 	for _, p := range d.branches {
-		if !p.within(holds) {
+		if !p.within(programmes) {
 			continue
 		}
 		var n uint64
@@ -201,7 +201,7 @@ func (d derivation) differing(p branch, filter string, carried []string) string 
 	hash := "sipHash64(toString(tuple(" + strings.Join(d.columns[2:], ", ") + "))) AS fingerprint"
 	row := strings.Join(append([]string{"patient_id", "episode_id"}, carried...), ", ") + ", " + hash
 	return `
-FROM (SELECT ` + row + ` FROM (` + d.rows(p, p.cells(nil), d.catalogue.Columns()) + `) WHERE live = 1) AS d
+FROM (SELECT ` + row + ` FROM (` + d.rows(p, p.cells(), d.catalogue.Columns()) + `) WHERE live = 1) AS d
 FULL JOIN (SELECT ` + row + ` FROM (SELECT * FROM outcome FINAL PREWHERE ` + filter + ` WHERE live = 1 AND ` + p.of("programme") + `)) AS o
   ON d.patient_id = o.patient_id AND d.episode_id = o.episode_id
 WHERE NOT (d.fingerprint IS NOT DISTINCT FROM o.fingerprint)`

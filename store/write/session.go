@@ -12,8 +12,8 @@ import (
 	"github.com/lumbar-health/lumbar/record"
 )
 
-// session is one connection held for the length of a derivation: the snapshot
-// of its facts is temporary tables, which live in it.
+// session is one connection held for the length of a check: the snapshot of its
+// facts is temporary tables, which live in it.
 type session struct{ conn *sql.Conn }
 
 // inSession runs steps on one connection. Whatever the steps leave in it goes
@@ -21,7 +21,7 @@ type session struct{ conn *sql.Conn }
 func (w *Writer) inSession(ctx context.Context, steps func(session) error) error {
 	conn, err := w.cfg.Sessions.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("store: connect for a derivation: %w", err)
+		return fmt.Errorf("store: connect for a check: %w", err)
 	}
 	err = steps(session{conn})
 	if err != nil {
@@ -76,17 +76,10 @@ func (c session) snapshot(ctx context.Context, d derivation, s scope) error {
 	return nil
 }
 
-// contents asks what the snapshot holds.
-func (c session) contents(ctx context.Context) (contents, error) {
-	var programmes, scores []string
-	if err := c.conn.QueryRowContext(ctx, snapshotContents).Scan(&programmes, &scores); err != nil {
-		return contents{}, err
-	}
-	holds := contents{programmes: programmes, scores: map[string]bool{}}
-	for _, key := range scores {
-		holds.scores[key] = true
-	}
-	return holds, nil
+// programmes asks whose episodes the snapshot holds.
+func (c session) programmes(ctx context.Context) (found []string, err error) {
+	err = c.conn.QueryRowContext(ctx, "SELECT groupUniqArray(toString(programme)) FROM derive_episode").Scan(&found)
+	return found, err
 }
 
 // release frees the snapshot's memory.

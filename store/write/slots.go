@@ -39,12 +39,12 @@ func (c cell) columns() []string {
 	return names
 }
 
-// cells lists those of the scores that are held, by scoreKey; nil holds all.
-func (p branch) cells(held map[string]bool) []cell {
+// cells lists those of all scores, by score and timepoint; the mapped ones last.
+func (p branch) cells() []cell {
 	var cells []cell
 	profiles := map[string]int{} // the first cell of each nominal score, by name
 	for _, s := range p.Scores {
-		if s.Mapped() || held != nil && !held[scoreKey(s)] {
+		if s.Mapped() {
 			continue
 		}
 		profiles[s.Name] = len(cells) + 1

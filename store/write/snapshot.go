@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -202,6 +203,9 @@ func (s *snapshot) addScores(rec arrow.Record) error {
 	}
 	if !ok {
 		return fmt.Errorf("the engine answers with other types than expected: %s", rec.Schema())
+	}
+	if rows := int(rec.NumRows()); cap(s.scores)-len(s.scores) < rows {
+		s.scores = slices.Grow(s.scores, max(rows, len(s.scores)))
 	}
 	for i := range int(rec.NumRows()) {
 		r := scoreRow{
