@@ -44,8 +44,10 @@ func (c *committer) commit(ctx context.Context, w Writer, write func(context.Con
 	if err := c.write(ctx, w, write); err != nil {
 		return err
 	}
-	c.p.known.stored(c.freshKeys())
-	c.p.metrics.count(records)
+	if _, dry := w.(dryRun); !dry {
+		c.p.known.stored(c.freshKeys())
+		c.p.metrics.count(records)
+	}
 	return nil
 }
 

@@ -2,6 +2,9 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lumbar-health/lumbar/ingest/journal"
@@ -17,6 +20,9 @@ const (
 	// maxBatchBytes closes a batch by the bytes of its entries: refused rows are no
 	// rows of a table, and a backlog of them must not be read at once.
 	maxBatchBytes = 32 << 20
+	// lookCloser is after how many attempts a batch that the store will not take is
+	// taken apart.
+	lookCloser = 3
 	// A batch that can not be stored is tried again, at first soon.
 	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
 )
@@ -57,8 +63,13 @@ func (d *drain) run(ctx context.Context) {
 			}
 			return err
 		})
+		tries := 0
 		ok = ok && d.insist(ctx, "records of the journal could not be stored", func() error {
-			return d.commit.replay(ctx, records)
+			err := d.commit.replay(ctx, records)
+			if tries++; tries >= lookCloser && errors.Is(err, ErrRows) {
+				err = d.isolate(ctx, records)
+			}
+			return err
 		})
 		ok = ok && d.insist(ctx, "the journal could not be shortened", func() error {
 			return d.i.journal.Release(last)
@@ -67,6 +78,46 @@ func (d *drain) run(ctx context.Context) {
 			d.i.advance(Mark(last), false)
 		}
 	}
+}
+
+// isolate stores a batch that the store will not take because of a value in it:
+// in halves, down to the records that are to blame, which go to the quarantine.
+// Where it takes none of many records the fault is not theirs, and all stay.
+func (d *drain) isolate(ctx context.Context, records []*Record) error {
+	blamed, err := d.blame(ctx, records)
+	if err != nil || len(blamed) == 0 {
+		return err
+	}
+	if len(blamed) == len(records) && len(records) > 1 {
+		return fmt.Errorf("of %d records none is taken: %w", len(records), ErrRows)
+	}
+	for _, r := range blamed {
+		body, err := entryCoding.Marshal(keep(r))
+		r.Reject("record", RuleNotStorable)
+		r.Result = ResultRejected
+		d.i.p.sealer.hold(r, body, err == nil, FormatJournal, FormatJournal)
+		r.refused.ReceivedAt = d.i.p.Now()
+	}
+	d.i.log.Error("records that were acknowledged can not be stored and are held in the quarantine", "records", len(blamed), "rule", RuleNotStorable)
+	return d.commit.hold(ctx, d.i.p.writer, held(blamed))
+}
+
+// blame stores what can be stored and returns the records that can not.
+func (d *drain) blame(ctx context.Context, records []*Record) ([]*Record, error) {
+	err := d.commit.replay(ctx, records)
+	if !errors.Is(err, ErrRows) {
+		return nil, err
+	}
+	if len(records) == 1 {
+		return records, nil
+	}
+	half := len(records) / 2
+	first, err := d.blame(ctx, records[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := d.blame(ctx, records[half:])
+	return append(slices.Clip(first), second...), err
 }
 
 // insist does something until it succeeds; false means that the context ended.

@@ -3,12 +3,14 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"math"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/record"
 )
 
@@ -64,20 +66,10 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// maxReasons is how many reasons of one refused record the journal keeps. A
-// sender can break a rule half a million times in a mebibyte.
-const maxReasons = 1000
-
 // keep returns what the journal keeps of a record.
 func keep(r *Record) kept {
 	if r.Result == ResultRejected {
-		refused := r.refused
-		if refused != nil && len(refused.Reasons) > maxReasons {
-			short := *refused
-			short.Reasons = short.Reasons[:maxReasons]
-			refused = &short
-		}
-		return kept{Refused: refused}
+		return kept{Refused: r.refused}
 	}
 	k := kept{Events: r.Events, Patients: r.Patients}
 	for i := range r.Responses {
@@ -196,12 +188,19 @@ func (s *Setting) redeclare(r *Record, v *Episode, names []string) {
 	values := map[string]record.Covariate{}
 	for i, name := range names {
 		values[name] = v.Covariates[i]
+		known := slices.ContainsFunc(p.Covariates, func(c programme.Covariate) bool { return c.Name == name })
+		if !known && !v.Covariates[i].Absent {
+			r.Reject(name, RuleNotDeclared) // it was acknowledged: never dropped in silence
+		}
 	}
 	v.Covariates = make([]record.Covariate, len(p.Covariates))
 	for i, c := range p.Covariates {
 		value, there := values[c.Name]
-		if !there || !allowed(&p.Covariates[i], &value) {
+		switch {
+		case !there:
 			value = record.Covariate{Absent: true}
+		case !allowed(&p.Covariates[i], &value):
+			r.Reject(c.Name, RuleNotDeclared)
 		}
 		v.Covariates[i] = value
 	}

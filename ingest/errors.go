@@ -75,6 +75,8 @@ func formatNames(formats []Format) []string {
 // Rules are the words in which a refusal is told. They are part of the
 // contract: senders' programs read them.
 const (
+	RuleNotStorable       = "not_storable"                   // the store will not take a value of it
+	RuleNotDeclared       = "not_declared"                   // the programme takes no such value any more
 	RuleRequired          = "required"                       // the field must be there
 	RuleMalformed         = "malformed"                      // the line or value can not be read at all
 	RuleUnknownField      = "unknown_field"                  // no field of that name

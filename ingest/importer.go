@@ -70,13 +70,13 @@ func (m *importer) take(ctx context.Context, records []*Record) error {
 	}
 	if !m.dry {
 		m.p.known.stored(m.freshKeys())
+		m.p.metrics.count(records)
 	}
 	for _, r := range records {
 		m.pending.count(r)
 		m.correct(r)
 	}
 	m.rows += rows
-	m.p.metrics.count(records)
 	return nil
 }
 

@@ -214,6 +214,64 @@ func TestDrainInsists(t *testing.T) {
 	}
 }
 
+// picky refuses batches with a certain provider, as an engine does that can not
+// hold a value.
+type picky struct {
+	collector
+	all bool
+}
+
+func (c *picky) Write(ctx context.Context, b ingest.Batch) error {
+	providers := b.Response.Column(b.Response.Schema().FieldIndices("provider")[0])
+	if c.all || strings.Contains(fmt.Sprint(providers), "BAD") {
+		return fmt.Errorf("%w: no column for it", ingest.ErrRows)
+	}
+	return c.collector.Write(ctx, b)
+}
+
+// TestOneBadRecordStopsNothing: a record that the store will never take goes to
+// the quarantine, sealed, and all others are stored. Where it takes none, nobody
+// is blamed and all stay in the journal.
+func TestOneBadRecordStopsNothing(t *testing.T) {
+	key := []byte("a key for tests only, 32 bytes ..")
+	text := strings.Replace(strings.ReplaceAll(answers(9), `"instrument"`, `"provider":"RTR","instrument"`), "RTR", "BAD", 5)
+	text = strings.Replace(text, "BAD", "RTR", 4) // of the nine the fifth alone
+	w := &picky{}
+	p := ingest.New(w, ingest.Options{Setting: ingest.Setting{Programmes: newPipeline(w, nil).Programmes, Key: key}})
+	j := openJournal(t, t.TempDir())
+	in := p.NewIntake(j, ingest.IntakeOptions{})
+	mark, err := in.Submit(t.Context(), read(t, p, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Await(t.Context(), mark); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.responses(); n != 8 || len(w.refused) != 1 || w.refused[0].Reasons[0].Rule != ingest.RuleNotStorable || w.refused[0].Format != ingest.FormatJournal {
+		t.Errorf("%d responses stored, held: %+v; want 8 and one", n, w.refused)
+	}
+	if body, err := ingest.OpenBody(key, w.refused[0].ID, w.refused[0].Sealed); err != nil || !bytes.Contains(body, []byte("BAD")) {
+		t.Errorf("the body can not be read back: %v", err)
+	}
+	if err := errors.Join(in.Close(), j.Close()); err != nil {
+		t.Error(err)
+	}
+
+	none := &picky{all: true}
+	j = openJournal(t, t.TempDir())
+	defer j.Close()
+	in = newPipeline(none, nil).NewIntake(j, ingest.IntakeOptions{Patience: 2 * time.Second})
+	if mark, err = in.Submit(t.Context(), read(t, p, answers(9))); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(none.refused) != 0 || j.State().Released >= uint64(mark) {
+		t.Errorf("a store that takes nothing: %d rows blamed, released up to %d", len(none.refused), j.State().Released)
+	}
+}
+
 // TestJournalOutlivesTheIntake: what one process acknowledged and could not
 // store, the next one stores.
 func TestJournalOutlivesTheIntake(t *testing.T) {

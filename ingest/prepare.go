@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
@@ -20,7 +21,13 @@ func (s *Setting) Prepare(r *Record) {
 	for i := range r.Episodes {
 		s.checkEpisode(r, &r.Episodes[i])
 	}
+	for i := range r.Events {
+		checkMoment(r, "at", r.Events[i].HappenedAt)
+	}
 	for i := range r.Patients {
+		if on := r.Patients[i].BirthMonth; on < earliest {
+			r.Reject("birth_month", RuleOutOfRange)
+		}
 		if v := r.Patients[i].Ethnic; v != "" {
 			if _, ok := record.EthnicGroup(v); !ok {
 				r.Reject("ethnic", RuleUnknownKey)
@@ -52,6 +59,7 @@ func (s *Setting) prepareResponse(r *Record, v *Response) {
 			r.Reject("timepoint", RuleUnknownTimepoint)
 		}
 	}
+	checkMoment(r, "answered_at", v.AnsweredAt)
 	if v.AnsweredOn > s.latest() {
 		r.Reject("answered_at", RuleInFuture)
 	}
@@ -81,6 +89,16 @@ func (s *Setting) flag(r *Record, v *Response) {
 	}
 	v.flags = v.Definition.Flags(&v.administration)
 	r.Flag(v.flags...)
+}
+
+// earliest is the first day that the store can hold.
+var earliest = record.DateOf(time.Date(1900, 1, 1, 12, 0, 0, 0, time.UTC))
+
+// checkMoment refuses what the store can not hold, by day or by moment.
+func checkMoment(r *Record, field string, at time.Time) {
+	if y := at.UTC().Year(); y < 1900 || y > 2200 || record.DateOf(at) < earliest {
+		r.Reject(field, RuleOutOfRange)
+	}
 }
 
 func checkFloat(r *Record, field string, v *float64) {
@@ -169,6 +187,8 @@ func (s *Setting) checkDates(r *Record, v *Episode) {
 		{"treatment_start", v.TreatmentStart}, {"discharged_on", v.DischargedOn},
 	} {
 		switch {
+		case d.on < earliest:
+			r.Reject(d.field, RuleOutOfRange)
 		case d.on > s.latest():
 			r.Reject(d.field, RuleInFuture)
 		case d.on != 0 && d.on < v.ReferredOn && v.Status != record.EpisodeEnteredInError:

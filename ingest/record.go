@@ -140,8 +140,15 @@ func (r *Record) AddEpisode() *Episode {
 	return &r.Episodes[len(r.Episodes)-1]
 }
 
+// maxReasons is how many reasons of one record are told: a sender can break a rule
+// half a million times in a mebibyte.
+const maxReasons = 1000
+
 // Reject adds a reason why the record is refused.
 func (r *Record) Reject(field, rule string) {
+	if len(r.Reasons) == maxReasons {
+		return
+	}
 	r.Reasons = append(r.Reasons, Reason{Field: field, Rule: rule})
 }
 

@@ -2,11 +2,16 @@ package ingest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/lumbar-health/lumbar/record"
 )
+
+// ErrRows is what Write says of a batch that can never be stored, because of a
+// value in it, as against a store that is away or full.
+var ErrRows = errors.New("ingest: the store will not take a value of these rows")
 
 // Writer stores batches. The store implements it, and so does a dry run.
 type Writer interface {

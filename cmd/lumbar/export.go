@@ -110,6 +110,9 @@ func runExport(cmd *cobra.Command, r export.Request, path string) (err error) {
 
 // writeWhole writes a file that only its owner may read, whole or not at all.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name the file to write", path)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".lumbar-export-*")
 	if err != nil {
 		return fmt.Errorf("%s can not be written: check the folder and its permissions", path)

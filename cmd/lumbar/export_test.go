@@ -218,6 +218,7 @@ func TestExportCommand(t *testing.T) {
 		t.Errorf("no purpose: exit %d, %s", r.code, r.err)
 	}
 	refused(t, run("--out", filepath.Join(dir, "none", "x.csv")), 1, "can not be written")
+	refused(t, run("--out", dir), 1, "is a folder")
 	refused(t, run("--programme", "none"), 1, "no programme of that name")
 	if err := h.Close(); err != nil {
 		t.Fatal(err)

@@ -83,6 +83,7 @@ func TestReferenceImport(t *testing.T) {
 	}
 	refused(t, in.run(t, "reference", "import", "imd", good), 1, "lsoa11_code or lsoa21_code")
 	refused(t, in.run(t, "reference", "import", "imd", filepath.Join(dir, "none")), 1, "can not be opened")
+	refused(t, in.run(t, "reference", "import", "imd", dir), 1, "is no file")
 	if code := owner.stop(t); code != 0 {
 		t.Errorf("serve ended with %d: %s", code, owner.err)
 	}

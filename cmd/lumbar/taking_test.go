@@ -34,12 +34,20 @@ func TestImportSourcesAreAListOrAText(t *testing.T) {
 	if got := sources("offline: true\n"); !slices.Equal(got, want) {
 		t.Errorf("the environment: %q", got)
 	}
-	t.Setenv("LUMBAR_INGEST_RATE_ROWS", "-1")
-	k, err := readConfig(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := takingOptions(k); err == nil || !strings.Contains(err.Error(), "ingest.rate_rows") {
-		t.Errorf("a negative rate: %v", err)
+}
+
+// TestRatesAreNumbers: a rate that can not be read is refused, and does not pass
+// for none.
+func TestRatesAreNumbers(t *testing.T) {
+	for text, ok := range map[string]bool{"0": true, "2.5": true, "1e6": true, "-1": false, "abc": false, "": false, "NaN": false, "Inf": false, "1e400": false} {
+		t.Setenv("LUMBAR_INGEST_RATE_ROWS", text)
+		k, err := readConfig("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := takingOptions(k)
+		if (err == nil) != ok || !ok && !strings.Contains(err.Error(), "ingest.rate_rows") {
+			t.Errorf("%q: %+v, %v", text, o.Limits, err)
+		}
 	}
 }

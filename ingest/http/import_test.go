@@ -273,6 +273,9 @@ func TestImportOfAddresses(t *testing.T) {
 			}
 			fmt.Fprint(w, pain("r2", `{"reference":"Patient/7"}`, "completed", "77", april))
 		case "/export/patients.ndjson.gz":
+			if r.Header.Get("Referer") != "" {
+				t.Error("the address that led here is told")
+			}
 			_, _ = w.Write(packed.Bytes())
 		case "/export/moved":
 			http.Redirect(w, r, "/export/patients.ndjson.gz", http.StatusFound)
@@ -313,16 +316,18 @@ func TestImportOfAddresses(t *testing.T) {
 		}
 	}
 	for name, body := range map[string]string{
-		"not listed":   manifest("/exports/x"),
-		"out of it":    manifest("/export/../private"),
-		"hidden":       manifest("/export/%2e%2e/private"),
-		"another host": `{"input":[{"url":"https://example.org/export/x"}]}`,
-		"a file":       `{"input":[{"url":"file:///etc/passwd"}]}`,
-		"with a user":  `{"input":[{"url":"` + strings.Replace(files.URL, "://", "://a:b@", 1) + `/export/x"}]}`,
-		"no input":     `{"input":[]}`,
-		"CSV":          strings.Replace(manifest("/export/a"), "fhir+ndjson", "csv", 1),
-		"overwrite":    strings.Replace(parameters, "merge", "overwrite", 1),
-		"a patient":    patient,
+		"not listed":         manifest("/exports/x"),
+		"out of it":          manifest("/export/../private"),
+		"hidden":             manifest("/export/%2e%2e/private"),
+		"another host":       `{"input":[{"url":"https://example.org/export/x"}]}`,
+		"a file":             `{"input":[{"url":"file:///etc/passwd"}]}`,
+		"with a user":        `{"input":[{"url":"` + strings.Replace(files.URL, "://", "://a:b@", 1) + `/export/x"}]}`,
+		"no input":           `{"input":[]}`,
+		"CSV":                strings.Replace(manifest("/export/a"), "fhir+ndjson", "csv", 1),
+		"overwrite":          strings.Replace(parameters, "merge", "overwrite", 1),
+		"also in a manifest": strings.Replace(manifest("/export/a"), `"inputSource"`, `"mode":"overwrite","inputSource"`, 1),
+		"and for one input":  strings.Replace(manifest("/export/a"), `"url"`, `"saveMode":"overwrite","url"`, 1),
+		"a patient":          patient,
 	} {
 		res, text := send(t, s.url+"/fhir/$import", "application/json", body)
 		problem(t, name, res, text, 422)

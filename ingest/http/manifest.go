@@ -73,7 +73,7 @@ func (s *sources) readManifest(body io.Reader) ([]input, *refusal) {
 	}
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, &refusal{status: http.StatusBadRequest, detail: "the body is neither: send a manifest or a Parameters resource with the addresses of NDJSON files, or the resources themselves as " + mediaFHIRNDJSON}
+		return nil, &refusal{status: http.StatusBadRequest, detail: "the body is no manifest: send one, or a Parameters resource, with the addresses of NDJSON files, or the resources themselves as " + mediaFHIRNDJSON}
 	}
 	if m.ResourceType != "" {
 		if m.ResourceType != "Parameters" {

@@ -117,7 +117,7 @@ func TestSources(t *testing.T) {
 	for address, want := range map[string]bool{
 		"https://ehr.example/export": true, "https://ehr.example/export/a?token=x": true, "https://EHR.example:443/export/a": true, "https://files.example:8443/a/b": true,
 		"http://ehr.example/export/a": false, "https://ehr.example/exports": false, "https://ehr.example:444/export/a": false, "https://ehr.example.org/export/a": false,
-		"https://ehr.example/export/../x": false, "https://ehr.example/export/%2E./x": false, "https://ehr.example/export/a%2f..%2fx": false, `https://ehr.example/export/a\..\x`: false,
+		"https://ehr.example/export/../x": false, "https://ehr.example/export/..;a/x": false, "https://ehr.example/export/a;b/x": true, "https://ehr.example/export/%2E./x": false, "https://ehr.example/export/a%2f..%2fx": false, `https://ehr.example/export/a\..\x`: false,
 		"https://u:p@ehr.example/export/a": false, "https://files.example/a/b": false, "//ehr.example/export/a": false, "https:ehr.example/export/a": false, "http://127.0.0.1:99/x": true, "http://127.0.0.1/x": false,
 	} {
 		u, err := url.Parse(address)

@@ -154,7 +154,7 @@ func moment(at func(*Row) *Moment) func(*Row, *Value) string {
 	return func(r *Row, v *Value) string {
 		switch v.Kind {
 		case Instant:
-			if y := v.At.Time.Year(); y < firstYear || y > lastYear {
+			if y := v.At.Time.UTC().Year(); y < firstYear || y > lastYear {
 				return ingest.RuleOutOfRange
 			}
 			*at(r) = v.At

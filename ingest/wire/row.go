@@ -156,10 +156,11 @@ func ParseMoment(s string) (Moment, bool) {
 		layout, precision = time.DateOnly, record.PrecisionDay
 	}
 	t, err := time.Parse(layout, s)
+	t = t.UTC() // an offset can lead out of the years
 	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
 		return Moment{}, false
 	}
-	return Moment{Time: t.UTC(), Precision: precision}, true
+	return Moment{Time: t, Precision: precision}, true
 }
 
 // plainDay reads what nearly all dates are, 2026-04-01 in the years that a date

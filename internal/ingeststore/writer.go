@@ -4,6 +4,8 @@ package ingeststore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/lumbar-health/lumbar/ingest"
 	"github.com/lumbar-health/lumbar/record"
@@ -44,7 +46,11 @@ func (s storeWriter) Quarantine(ctx context.Context, rows []record.Refused) erro
 }
 
 func (s storeWriter) Write(ctx context.Context, b ingest.Batch) error {
-	return s.w.Write(ctx, write.Batch(b))
+	err := s.w.Write(ctx, write.Batch(b))
+	if errors.Is(err, write.ErrRows) {
+		err = fmt.Errorf("%w: %w", ingest.ErrRows, err)
+	}
+	return err
 }
 
 func (s storeWriter) Bulk(ctx context.Context) (ingest.Bulk, error) {

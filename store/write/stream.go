@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -137,6 +138,15 @@ func (w *Writer) post(ctx context.Context, query url.Values, body io.Reader) err
 // errorName is how the engine ends its error texts.
 var errorName = regexp.MustCompile(`\(([A-Z][A-Z_]+)\)`)
 
+// ErrRows says that the engine will never take these rows, whatever its state.
+var ErrRows = errors.New("a value among the rows does not go into its column")
+
+// ofRows are the engine's names of such errors.
+var ofRows = []string{
+	"VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE", "ARGUMENT_OUT_OF_BOUND", "INCORRECT_DATA", "CANNOT_CONVERT_TYPE",
+	"TOO_LARGE_STRING_SIZE", "TOO_LARGE_ARRAY_SIZE", "UNKNOWN_ELEMENT_OF_ENUM",
+}
+
 // refusal names the engine's error without its text, which may quote a row.
 func refusal(code string, answer []byte) error {
 	name := "an unnamed error"
@@ -152,5 +162,9 @@ func refusal(code string, answer []byte) error {
 	case "AUTHENTICATION_FAILED":
 		advice = "check user and password"
 	}
-	return fmt.Errorf("the engine refused the rows with %s (code %s): %s", name, code, advice)
+	err := fmt.Errorf("the engine refused the rows with %s (code %s): %s", name, code, advice)
+	if slices.Contains(ofRows, name) {
+		err = errors.Join(err, ErrRows)
+	}
+	return err
 }
