@@ -3,8 +3,8 @@ package ingest
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"

@@ -75,6 +75,7 @@ func formatNames(formats []Format) []string {
 // Rules are the words in which a refusal is told. They are part of the
 // contract: senders' programs read them.
 const (
+	RuleHoldsNHSNumber    = "holds_nhs_number"               // a text that is kept holds the person's number
 	RuleNotStorable       = "not_storable"                   // the store will not take a value of it
 	RuleNotDeclared       = "not_declared"                   // the programme takes no such value any more
 	RuleRequired          = "required"                       // the field must be there

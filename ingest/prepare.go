@@ -64,7 +64,7 @@ func (s *Setting) prepareResponse(r *Record, v *Response) {
 		r.Reject("answered_at", RuleInFuture)
 	}
 	checkFloat(r, "supplied_score", v.SuppliedScore)
-	checkFloat(r, "predicted", v.Predicted)
+	checkPredicted(r, v)
 	s.score(r, v)
 }
 
@@ -98,6 +98,18 @@ var earliest = record.DateOf(time.Date(1900, 1, 1, 12, 0, 0, 0, time.UTC))
 func checkMoment(r *Record, field string, at time.Time) {
 	if y := at.UTC().Year(); y < 1900 || y > 2200 || record.DateOf(at) < earliest {
 		r.Reject(field, RuleOutOfRange)
+	}
+}
+
+// checkPredicted refuses a prediction that no model gives: further beyond the ends
+// of the scale than the scale is wide. One such number would spoil everybody's
+// adjusted results.
+func checkPredicted(r *Record, v *Response) {
+	checkFloat(r, "predicted", v.Predicted)
+	scale := v.Definition.Primary()
+	width := scale.Max - scale.Min
+	if p := v.Predicted; p != nil && (*p < scale.Min-width || *p > scale.Max+width) {
+		r.Reject("predicted", RuleOutOfRange)
 	}
 }
 

@@ -43,14 +43,19 @@ func (m Matrix) Mean(i int) (mean float64, ok bool) {
 // Centred returns Σ (xᵢ−x̄ᵢ)(xⱼ−x̄ⱼ) in points squared, the cross-product about
 // the means. Sums of whole units are combined exactly and rounded once, so that
 // a large offset costs no digits; Float64 sums keep the digits they have. A sum
-// of squares that rounding made negative is 0.
+// of squares that rounding made negative is 0. Sums beyond the largest Float64 give
+// NaN.
 func (m Matrix) Centred(i, j int) float64 {
 	if m.N == 0 {
 		return 0
 	}
-	product := newFloat().Mul(m.sum(i, 0), m.sum(j, 0))
+	a, b, sum := m.sum(i, 0), m.sum(j, 0), m.sum(i, j)
+	if a.IsInf() || b.IsInf() || sum.IsInf() {
+		return math.NaN()
+	}
+	product := newFloat().Mul(a, b)
 	product.Quo(product, m.count())
-	v, _ := product.Sub(m.sum(i, j), product).Float64()
+	v, _ := product.Sub(sum, product).Float64()
 	if i == j && v < 0 {
 		return 0
 	}

@@ -214,6 +214,12 @@ func (d *Decoder) subject(r *resource, raw []byte, rec *ingest.Record) (later bo
 			base = r.base()
 		}
 		_, id, _ := splitLiteral(f.literal)
+		if _, number := ingest.NHSNumber(id); number {
+			// It would be hashed without the key, and be another person than the
+			// one of that number.
+			rec.Reject("patient", ingest.RuleHoldsNHSNumber)
+			return false
+		}
 		d.take(person{id: record.PatientOf(base, kindPatient+"/"+id)}, rec)
 	}
 	return false

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lumbar-health/lumbar/ingest"
@@ -36,7 +37,11 @@ func (c *Converter) Convert(row *Row, rec *ingest.Record) {
 	if (row.System == "") != (row.Value == "") || row.Value == "" && withdraws(row) {
 		rec.Reject("id", ingest.RuleRequired)
 	}
+	if row.UpdatedAt.Given() && record.DateOf(row.UpdatedAt.Time) > record.DateOf(c.setting.Now())+1 {
+		rec.Reject("updated_at", ingest.RuleInFuture) // no later version could ever win
+	}
 	subject, ok := c.setting.Subject(rec, row.NHSNumber, row.Pseudonym)
+	checkNumber(row, rec)
 	if !ok || len(rec.Reasons) > 0 {
 		return
 	}
@@ -75,9 +80,28 @@ func withdraws(row *Row) bool {
 	return false
 }
 
-// checkTexts bounds every text of the row.
-func checkTexts(row *Row, rec *ingest.Record) {
-	for _, t := range []struct{ name, text string }{
+// checkNumber refuses a text that holds the person's own NHS number: it would be
+// kept as it is.
+func checkNumber(row *Row, rec *ingest.Record) {
+	number, ok := ingest.NHSNumber(row.NHSNumber)
+	if !ok {
+		return
+	}
+	for _, t := range texts(row) {
+		if len(t.text) >= len(number) && strings.Contains(bare.Replace(t.text), number) {
+			rec.Reject(t.name, ingest.RuleHoldsNHSNumber)
+		}
+	}
+}
+
+// bare takes out what an NHS number is written with.
+var bare = strings.NewReplacer(" ", "", "-", "")
+
+type namedText struct{ name, text string }
+
+// texts are those of a row's own fields.
+func texts(row *Row) [25]namedText {
+	return [25]namedText{
 		{"id.system", row.System}, {"id.value", row.Value}, {"source_version", row.SourceVersion},
 		{"programme", row.Programme}, {"episode", row.Episode}, {"instrument", row.Instrument},
 		{"instrument_version", row.InstrumentVersion}, {"admin_mode", row.AdminMode}, {"mode", row.Mode},
@@ -86,7 +110,12 @@ func checkTexts(row *Row, rec *ingest.Record) {
 		{"site", row.Site}, {"icb", row.ICB}, {"region", row.Region}, {"imd_version", row.IMDVersion},
 		{"ethnic_group", row.EthnicGroup}, {"type", row.Type}, {"code.system", row.CodeSystem},
 		{"code.code", row.Code}, {"ethnic", row.Ethnic}, {"lsoa", row.LSOA},
-	} {
+	}
+}
+
+// checkTexts bounds every text of the row.
+func checkTexts(row *Row, rec *ingest.Record) {
+	for _, t := range texts(row) {
 		if t.text != "" {
 			rec.CheckText(t.name, t.text)
 		}
