@@ -120,3 +120,15 @@ func TestBadRows(t *testing.T) {
 		t.Error("MergeAll of nothing was accepted")
 	}
 }
+
+// TestInfiniteSums: values whose squares no Float64 holds give no panic and no
+// number.
+func TestInfiniteSums(t *testing.T) {
+	m, err := FromRows(xy, []int64{1, 1, 0}, []float64{1, 1, 1e308, 1, 2, 1e308})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := m.Centred(2, 2); !math.IsNaN(v) {
+		t.Errorf("Centred = %v, want NaN", v)
+	}
+}
