@@ -200,16 +200,30 @@ func (v *Response) subjectMayChange() bool {
 	return !v.Final && (v.Status == record.Amended || v.Status == record.EnteredInError)
 }
 
-// moved finds the responses whose earlier versions stand under another patient:
-// amended or withdrawn under a corrected subject. Each is withdrawn there. The
-// store is asked, and what came in this batch.
+// mayMove reports whether other versions of the response may stand under another
+// patient: it corrects one, or it comes late and one corrects it.
+func (p *Pipeline) mayMove(v *Response) bool {
+	if v.Final {
+		return false
+	}
+	if v.subjectMayChange() {
+		p.known.correct(v.ID)
+		return true
+	}
+	return p.known.corrected(v.ID)
+}
+
+// moved finds the responses that stand under several patients, because a
+// correction names another subject, whichever of them came first. The newest
+// correction holds; each other one is withdrawn where it stands. The store is
+// asked, and what came in this batch.
 func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
-	var corrected []*Response
+	var candidates []*Response
 	var ids []uint64
 	for _, r := range c.fresh {
 		for i := range r.Responses {
-			if v := &r.Responses[i]; v.subjectMayChange() {
-				corrected, ids = append(corrected, v), append(ids, v.ID)
+			if v := &r.Responses[i]; c.p.mayMove(v) {
+				candidates, ids = append(candidates, v), append(ids, v.ID)
 			}
 		}
 	}
@@ -221,14 +235,47 @@ func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
 		return nil, fmt.Errorf("ingest: look for earlier subjects: %w", err)
 	}
 	var out []Response
-	for _, v := range corrected {
-		for _, patient := range c.past.holders(v, stored[v.ID]) {
+	for _, v := range candidates {
+		older, overtaken := v.disputed(stored[v.ID])
+		if overtaken && !c.overtaking(v) {
+			out = append(out, v.withdrawnFrom(v.PatientID))
+		}
+		if !v.subjectMayChange() {
+			continue
+		}
+		for _, patient := range c.past.holders(v, older) {
 			if patient != v.PatientID && !c.corrected(v, patient) {
 				out = append(out, v.withdrawnFrom(patient))
 			}
 		}
 	}
 	return out, nil
+}
+
+// disputed looks at who holds the response. older are the other patients under
+// whom v withdraws it, if v is a correction; overtaken says that a newer
+// correction stands under another patient, and that v is the newest of its own.
+func (v *Response) disputed(holders []record.Holder) (older []record.PatientID, overtaken bool) {
+	superseded := v.Status == record.EnteredInError
+	for _, h := range holders {
+		switch {
+		case h.Patient == v.PatientID:
+			superseded = superseded || h.Version > v.Version
+		case h.Version == v.withdrawal(): // its own: the batch is tried again
+		case h.Version > v.Version && version{number: h.Version}.corrects():
+			overtaken = true
+		default:
+			older = append(older, h.Patient)
+		}
+	}
+	return older, overtaken && !superseded
+}
+
+// overtaking reports whether a newer correction of v came in this batch, under
+// whomever: that one withdraws v then.
+func (c *committer) overtaking(v *Response) bool {
+	newer := func(other version) bool { return other.number > v.Version && other.corrects() }
+	return newer(c.past.first[v.ID]) || slices.ContainsFunc(c.past.further[v.ID], newer)
 }
 
 // corrected reports whether a correction that is newer than v came in this batch
@@ -250,8 +297,13 @@ func (v *Response) withdrawnFrom(patient record.PatientID) Response {
 	gone.Status = record.EnteredInError
 	gone.EpisodeID = 0
 	gone.flags = nil
-	gone.Version = v.Version&^(7<<9) | uint64(record.ResponseRank(record.EnteredInError))<<9
+	gone.Version = v.withdrawal()
 	return gone
+}
+
+// withdrawal is the version of a withdrawal that v causes.
+func (v *Response) withdrawal() uint64 {
+	return v.Version&^(7<<9) | uint64(record.ResponseRank(record.EnteredInError))<<9
 }
 
 // store builds the batch of the new records and writes it.

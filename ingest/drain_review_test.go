@@ -169,7 +169,7 @@ func TestTriedAgainIsTheSameBatch(t *testing.T) {
 		fmt.Fprintf(&text, `{"id":{"system":"s","value":"x"},"updated_at":"2026-04-0%dT00:00:00Z","patient":{"pseudonym":"%032x"},"instrument":"nrs_back","answered_at":"2026-04-01","status":"%s","answers":[%d]}`+"\n",
 			min(1+i, 2), i+1, status, i)
 	}
-	w := &forgetful{holders: map[uint64][]record.PatientID{}}
+	w := &forgetful{holders: map[uint64][]record.Holder{}}
 	p := newPipeline(w, nil)
 	j := openJournal(t, t.TempDir())
 	defer j.Close()
@@ -177,7 +177,7 @@ func TestTriedAgainIsTheSameBatch(t *testing.T) {
 	records := read(t, p, text.String())
 	for _, r := range records {
 		v := &r.Responses[0]
-		w.holders[v.ID] = append(w.holders[v.ID], v.PatientID)
+		w.holders[v.ID] = append(w.holders[v.ID], record.Holder{Patient: v.PatientID, Version: v.Version})
 	}
 	mark, err := in.Submit(t.Context(), records)
 	if err := errors.Join(err, in.Await(t.Context(), mark), in.Close()); err != nil {
@@ -192,10 +192,10 @@ func TestTriedAgainIsTheSameBatch(t *testing.T) {
 type forgetful struct {
 	recorder
 	mu      sync.Mutex
-	holders map[uint64][]record.PatientID
+	holders map[uint64][]record.Holder
 }
 
-func (w *forgetful) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
+func (w *forgetful) Holders(context.Context, []uint64) (map[uint64][]record.Holder, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.rows) == 0 {

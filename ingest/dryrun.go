@@ -11,7 +11,7 @@ import (
 type dryRun struct{ Writer }
 
 // Holders finds nobody: nothing is to be withdrawn.
-func (dryRun) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
+func (dryRun) Holders(context.Context, []uint64) (map[uint64][]record.Holder, error) {
 	return nil, nil
 }
 

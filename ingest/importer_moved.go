@@ -8,15 +8,15 @@ import (
 	"github.com/lumbar-health/lumbar/record"
 )
 
-// correct keeps the corrections of a record for the end of the bulk: what they
-// correct may stand in it too. Those that are stored already are among them, for
+// correct keeps the corrections of a record, and what was corrected before, for the
+// end of the bulk: what they correct may stand in it too. Those that are stored already are among them, for
 // an import that was cut short may have left no more than them.
 func (m *importer) correct(r *Record) {
 	if r.Result == ResultRejected || m.dry {
 		return
 	}
 	for i := range r.Responses {
-		if v := &r.Responses[i]; v.subjectMayChange() {
+		if v := &r.Responses[i]; m.p.mayMove(v) {
 			kept := Response{Response: v.Response, Definition: v.Definition, scored: slices.Clone(v.scored)}
 			kept.Codes = slices.Clone(v.Codes)
 			m.corrections = append(m.corrections, kept)
@@ -26,22 +26,15 @@ func (m *importer) correct(r *Record) {
 
 // withdraw withdraws the responses that were corrected from the patients under
 // whom they stood before. The bulk is committed, so that the store knows them
-// all. Of two corrections the newer one withdraws the older, not each the other.
+// all. Of several corrections the newest holds.
 func (m *importer) withdraw(ctx context.Context) error {
 	corrections := m.corrections
 	if m.corrections = nil; len(corrections) == 0 {
 		return nil
 	}
-	type holding struct {
-		response uint64
-		patient  record.PatientID
-	}
 	ids := make([]uint64, len(corrections))
-	newest := make(map[holding]uint64, len(corrections))
 	for i := range corrections {
-		v := &corrections[i]
-		h := holding{v.ID, v.PatientID}
-		ids[i], newest[h] = v.ID, max(newest[h], v.Version)
+		ids[i] = corrections[i].ID
 	}
 	stored, err := m.writer.Holders(ctx, ids)
 	if err != nil {
@@ -49,14 +42,21 @@ func (m *importer) withdraw(ctx context.Context) error {
 	}
 	var gone []Response
 	var keys []Key
+	withdraw := func(v *Response, from record.PatientID) {
+		w := v.withdrawnFrom(from)
+		gone, keys = append(gone, w), append(keys, Key{Responses, from, w.ID, w.Version})
+	}
 	for i := range corrections {
 		v := &corrections[i]
-		for _, patient := range stored[v.ID] {
-			if patient == v.PatientID || newest[holding{v.ID, patient}] > v.Version {
-				continue
-			}
-			w := v.withdrawnFrom(patient)
-			gone, keys = append(gone, w), append(keys, Key{Responses, patient, w.ID, w.Version})
+		older, overtaken := v.disputed(stored[v.ID])
+		if overtaken {
+			withdraw(v, v.PatientID)
+		}
+		if !v.subjectMayChange() {
+			continue
+		}
+		for _, patient := range older {
+			withdraw(v, patient)
 		}
 	}
 	return m.retract(ctx, gone, keys)

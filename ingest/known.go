@@ -17,6 +17,9 @@ type known struct {
 	complete bool   // the filter holds all that is stored
 	tried    bool   // the filter holds a part of it
 	rows     filter // those that came before; of what is not among them it is certain
+	// corrections are the ids of responses that were amended or withdrawn.
+	corrections  filter
+	allCorrected bool // corrections holds all of those
 
 	recent, before map[Key]struct{}
 }
@@ -35,6 +38,9 @@ func (k *Key) fingerprint() uint64 {
 
 // fill reads what is stored. Until it has ended nothing is certainly new.
 func (k *known) fill(ctx context.Context, w Writer) error {
+	if err := k.fillCorrections(ctx, w); err != nil {
+		return err
+	}
 	again := k.tried // of one goroutine
 	k.tried = true
 	err := w.Fingerprints(ctx, func(block []uint64) error {
@@ -54,6 +60,46 @@ func (k *known) fill(ctx context.Context, w Writer) error {
 	defer k.mu.Unlock()
 	k.complete = true
 	return nil
+}
+
+// fillCorrections reads which responses were corrected; until it has ended each
+// may be one.
+func (k *known) fillCorrections(ctx context.Context, w Writer) error {
+	k.mu.RLock()
+	all := k.allCorrected
+	k.mu.RUnlock()
+	if all {
+		return nil
+	}
+	err := w.Corrected(ctx, func(block []uint64) error {
+		for _, id := range block {
+			k.correct(id)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.allCorrected = true
+	return nil
+}
+
+// correct notes that a response was amended or withdrawn.
+func (k *known) correct(id uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.corrections.has(id) {
+		k.corrections.add(id)
+	}
+}
+
+// corrected reports whether the response may have been amended or withdrawn.
+func (k *known) corrected(id uint64) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return !k.allCorrected || k.corrections.has(id)
 }
 
 // new reports whether the row is certainly not stored and not in the journal.

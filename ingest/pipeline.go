@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -115,6 +116,8 @@ func (p *Pipeline) Import(ctx context.Context, src Source, o ImportOptions, prog
 	writer := p.writer
 	if o.DryRun {
 		writer = dryRun{p.writer}
+	} else if err := p.known.fillCorrections(ctx, p.writer); err != nil {
+		return report, fmt.Errorf("ingest: look for corrected responses: %w", err)
 	}
 	run := importRun{pipeline: p, writer: writer, report: &report, size: src.Size, progress: progress, rejected: o.Rejected}
 	return report, run.do(ctx, decoder, in)

@@ -23,9 +23,11 @@ type Writer interface {
 	// Fingerprints yields record.Fingerprint of every stored version of a fact,
 	// some of them perhaps twice.
 	Fingerprints(ctx context.Context, yield func([]uint64) error) error
+	// Corrected yields the ids of the responses that were amended or withdrawn.
+	Corrected(ctx context.Context, yield func([]uint64) error) error
 	// Holders returns the patients under whom the responses are stored. It is
-	// asked for amendments and retractions only: their subject may have changed.
-	Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error)
+	// asked where a subject may have changed.
+	Holders(ctx context.Context, responses []uint64) (map[uint64][]record.Holder, error)
 	// Write stores a batch. When it returns nil the rows are durable and
 	// visible in outcome; on an error a retry of the same batch is harmless.
 	Write(ctx context.Context, b Batch) error

@@ -76,6 +76,12 @@ type Response struct {
 	JournalSeq        uint64
 }
 
+// Holder is a patient under whom a response stands, with its newest version there.
+type Holder struct {
+	Patient PatientID
+	Version uint64
+}
+
 // Score is one score of one response under one algorithm version and, for
 // EQ-5D, one value set. Units counts the score's own unit: points = Units/Unit.
 type Score struct {

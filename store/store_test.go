@@ -215,7 +215,7 @@ WHERE response_id != 9`)
 		t.Errorf("existing = %v, %v", existing, err)
 	}
 	holders, err := s.Writer().Holders(ctx, []uint64{1<<63 + 5, 10})
-	if err != nil || len(holders) != 1 || len(holders[1<<63+5]) != 1 || holders[1<<63+5][0] != id {
+	if err != nil || len(holders) != 1 || len(holders[1<<63+5]) != 1 || holders[1<<63+5][0].Patient != id {
 		t.Errorf("holders = %v, %v", holders, err)
 	}
 }

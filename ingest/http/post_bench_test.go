@@ -29,7 +29,8 @@ func (nullWriter) Recorded(_ context.Context, k []ingest.Key) ([]bool, error) {
 	return make([]bool, len(k)), nil
 }
 func (nullWriter) Fingerprints(context.Context, func([]uint64) error) error { return nil }
-func (nullWriter) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
+func (nullWriter) Corrected(context.Context, func([]uint64) error) error    { return nil }
+func (nullWriter) Holders(context.Context, []uint64) (map[uint64][]record.Holder, error) {
 	return nil, nil
 }
 func (nullWriter) Write(context.Context, ingest.Batch) error          { return nil }

@@ -26,8 +26,9 @@ func (w *recorder) Recorded(_ context.Context, keys []ingest.Key) ([]bool, error
 }
 
 func (w *recorder) Fingerprints(context.Context, func([]uint64) error) error { return nil }
+func (w *recorder) Corrected(context.Context, func([]uint64) error) error    { return nil }
 
-func (w *recorder) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
+func (w *recorder) Holders(context.Context, []uint64) (map[uint64][]record.Holder, error) {
 	return nil, nil
 }
 

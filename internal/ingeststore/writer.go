@@ -37,7 +37,11 @@ func (s storeWriter) Fingerprints(ctx context.Context, yield func([]uint64) erro
 	return s.w.Fingerprints(ctx, yield)
 }
 
-func (s storeWriter) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error) {
+func (s storeWriter) Corrected(ctx context.Context, yield func([]uint64) error) error {
+	return s.w.Corrected(ctx, yield)
+}
+
+func (s storeWriter) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.Holder, error) {
 	return s.w.Holders(ctx, responses)
 }
 

@@ -104,10 +104,10 @@ func fromWire(wire string) record.PatientID {
 	return Wire(id)
 }
 
-// Holders returns the patients under whom the responses are stored. It is
-// asked for amendments and retractions only: their subject may have changed.
-func (w *Writer) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.PatientID, error) {
-	holders := map[uint64][]record.PatientID{}
+// Holders returns the patients under whom the responses are stored, with the
+// newest version there. It is asked where a subject may have changed.
+func (w *Writer) Holders(ctx context.Context, responses []uint64) (map[uint64][]record.Holder, error) {
+	holders := map[uint64][]record.Holder{}
 	if len(responses) == 0 {
 		return holders, nil
 	}
@@ -124,19 +124,19 @@ func (w *Writer) Holders(ctx context.Context, responses []uint64) (map[uint64][]
 		}
 	}
 	rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithExternalTable(asked)),
-		`SELECT DISTINCT response_id, reinterpret(patient_id, 'FixedString(16)') AS patient
-FROM response WHERE response_id IN (SELECT id FROM asked) ORDER BY response_id, patient`)
+		`SELECT response_id, reinterpret(patient_id, 'FixedString(16)') AS patient, max(version)
+FROM response WHERE response_id IN (SELECT id FROM asked) GROUP BY response_id, patient_id ORDER BY response_id, patient`)
 	if err != nil {
 		return nil, wrap(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id uint64
+		var id, version uint64
 		var patient string
-		if err := rows.Scan(&id, &patient); err != nil {
+		if err := rows.Scan(&id, &patient, &version); err != nil {
 			return nil, wrap(err)
 		}
-		holders[id] = append(holders[id], fromWire(patient))
+		holders[id] = append(holders[id], record.Holder{Patient: fromWire(patient), Version: version})
 	}
 	if err := rows.Err(); err != nil {
 		return nil, wrap(err)

@@ -35,19 +35,29 @@ var kinds = []struct {
 // whose error ends it.
 func (w *Writer) Fingerprints(ctx context.Context, yield func([]uint64) error) error {
 	for _, of := range kinds {
-		statement := "SELECT " + fingerprint(of.kind, identity[of.table]) + " AS f FROM " + string(of.table) + " SETTINGS max_threads = 1"
-		err := w.eachRecord(ctx, string(of.table), statement, nil, func(rec arrow.Record) error {
-			numbers, ok := rec.Column(0).(*array.Uint64)
-			if !ok {
-				return fmt.Errorf("store: fingerprints of %s: the engine answers with %s", of.table, rec.Column(0).DataType())
-			}
-			return yield(numbers.Uint64Values())
-		})
-		if err != nil {
+		if err := w.eachNumber(ctx, of.table, "SELECT "+fingerprint(of.kind, identity[of.table])+" AS f FROM "+string(of.table), yield); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eachNumber hands over the only column of a query, of UInt64, in blocks, on one of
+// the engine's threads.
+func (w *Writer) eachNumber(ctx context.Context, table Table, query string, yield func([]uint64) error) error {
+	return w.eachRecord(ctx, string(table), query+" SETTINGS max_threads = 1", nil, func(rec arrow.Record) error {
+		numbers, ok := rec.Column(0).(*array.Uint64)
+		if !ok {
+			return fmt.Errorf("store: read %s: the engine answers with %s for whole numbers", table, rec.Column(0).DataType())
+		}
+		return yield(numbers.Uint64Values())
+	})
+}
+
+// Corrected hands over, as Fingerprints does, the ids of the responses that were
+// amended or withdrawn: a late version of one may name another patient.
+func (w *Writer) Corrected(ctx context.Context, yield func([]uint64) error) error {
+	return w.eachNumber(ctx, Responses, "SELECT DISTINCT response_id FROM response WHERE status IN ('amended', 'entered-in-error')", yield)
 }
 
 // fingerprint is record.Fingerprint in the engine's words. That is a sum of

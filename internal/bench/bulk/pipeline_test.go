@@ -27,8 +27,9 @@ func (nowhere) Recorded(_ context.Context, keys []ingest.Key) ([]bool, error) {
 }
 
 func (nowhere) Fingerprints(context.Context, func([]uint64) error) error { return nil }
+func (nowhere) Corrected(context.Context, func([]uint64) error) error    { return nil }
 
-func (nowhere) Holders(context.Context, []uint64) (map[uint64][]record.PatientID, error) {
+func (nowhere) Holders(context.Context, []uint64) (map[uint64][]record.Holder, error) {
 	return nil, nil
 }
 
