@@ -261,9 +261,10 @@ func (v *Response) disputed(holders []record.Holder) (older []record.PatientID, 
 		switch {
 		case h.Patient == v.PatientID:
 			superseded = superseded || h.Version > v.Version
-		case h.Version == v.withdrawal(): // its own: the batch is tried again
 		case h.Version > v.Version && version{number: h.Version}.corrects():
-			overtaken = true
+			// A withdrawal of the same moment may be one that v caused, or that was
+			// caused for v's sake: the response is gone there already.
+			overtaken = overtaken || h.Version>>12 > v.Version>>12 || !withdraws(h.Version)
 		default:
 			older = append(older, h.Patient)
 		}
@@ -299,6 +300,11 @@ func (v *Response) withdrawnFrom(patient record.PatientID) Response {
 	gone.flags = nil
 	gone.Version = v.withdrawal()
 	return gone
+}
+
+// withdraws reports whether a version is that of a withdrawal.
+func withdraws(number uint64) bool {
+	return int(number>>9&7) == record.ResponseRank(record.EnteredInError)
 }
 
 // withdrawal is the version of a withdrawal that v causes.

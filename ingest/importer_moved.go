@@ -33,8 +33,12 @@ func (m *importer) withdraw(ctx context.Context) error {
 		return nil
 	}
 	ids := make([]uint64, len(corrections))
+	newest := make(map[uint64]uint64, len(corrections)) // correction of each response, here
 	for i := range corrections {
-		ids[i] = corrections[i].ID
+		v := &corrections[i]
+		if ids[i] = v.ID; v.subjectMayChange() {
+			newest[v.ID] = max(newest[v.ID], v.Version)
+		}
 	}
 	stored, err := m.writer.Holders(ctx, ids)
 	if err != nil {
@@ -49,7 +53,7 @@ func (m *importer) withdraw(ctx context.Context) error {
 	for i := range corrections {
 		v := &corrections[i]
 		older, overtaken := v.disputed(stored[v.ID])
-		if overtaken {
+		if overtaken && newest[v.ID] <= v.Version { // else that one withdraws it
 			withdraw(v, v.PatientID)
 		}
 		if !v.subjectMayChange() {
