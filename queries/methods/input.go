@@ -141,6 +141,54 @@ func (in *Input) Text(name, otherwise string) string {
 	return otherwise
 }
 
+// List returns a param that is a list of numbers, nil where it is absent.
+func (in *Input) List(name string) []float64 {
+	out, _ := numberList(in.params[name])
+	return out
+}
+
+// Texts returns a param that is a list of texts, nil where it is absent.
+func (in *Input) Texts(name string) []string {
+	out, _ := textList(in.params[name])
+	return out
+}
+
+// Flag returns a param that is true or false, false where it is absent.
+func (in *Input) Flag(name string) bool {
+	v, _ := in.params[name].(bool)
+	return v
+}
+
+// Record returns a param that is an object, nil where it is absent.
+func (in *Input) Record(name string) map[string]any {
+	v, _ := in.params[name].(map[string]any)
+	return v
+}
+
+// numberList reads a list of finite numbers; a bare number is a list of one.
+func numberList(v any) ([]float64, bool) {
+	return listOf(v, func(n float64) bool { return !math.IsNaN(n) && !math.IsInf(n, 0) })
+}
+
+// textList reads a list of texts; a bare text is a list of one.
+func textList(v any) ([]string, bool) { return listOf(v, func(string) bool { return true }) }
+
+func listOf[T any](v any, allowed func(T) bool) ([]T, bool) {
+	items, isList := v.([]any)
+	if !isList {
+		items = []any{v}
+	}
+	out := make([]T, len(items))
+	for i, item := range items {
+		x, ok := item.(T)
+		if !ok || !allowed(x) {
+			return nil, false
+		}
+		out[i] = x
+	}
+	return out, true
+}
+
 // Design builds the design of a formula param over the table; rows that miss a
 // value in the formula's variables are left out and counted.
 func (in *Input) Design(param string) (*design.Matrix, error) {
@@ -167,6 +215,14 @@ func (p Param) check(v any) error {
 	case Number:
 		n, isNumber := v.(float64)
 		ok = isNumber && !math.IsNaN(n) && !math.IsInf(n, 0)
+	case NumberList:
+		_, ok = numberList(v)
+	case TextList:
+		_, ok = textList(v)
+	case Flag:
+		_, ok = v.(bool)
+	case Record:
+		_, ok = v.(map[string]any)
 	case Text, Formula:
 		_, ok = v.(string)
 	case Level:

@@ -56,6 +56,12 @@ const (
 	Text    Kind = "text"
 	Level   Kind = "level"
 	Formula Kind = "formula"
+	Flag    Kind = "true or false"
+	// NumberList is a list of numbers and TextList one of texts; a bare value is a list
+	// of one. Record is an object of its own.
+	NumberList Kind = "list of numbers"
+	TextList   Kind = "list of texts"
+	Record     Kind = "object"
 )
 
 // Role is a part that a column plays.
@@ -88,6 +94,9 @@ const (
 	ByName  Shape = "by_name"
 	Table   Shape = "matrix"
 	Object  Shape = "object"
+	// Word is a text, Truth is true or false.
+	Word  Shape = "text"
+	Truth Shape = "true_or_false"
 )
 
 // Key is one key of an answer; an Optional one may be null, an Open one is a
@@ -158,7 +167,17 @@ func define[R any](family string, s spec, keys []key[R], run func(*Input) (R, er
 // register holds every method by name.
 var register = func() map[string]Method {
 	byName := map[string]Method{}
-	for _, family := range [][]Method{describeMethods(), twoSampleMethods(), pairedMethods(), responseMethods(), linearMethods(), clusterMethods(), modelMethods(), shapedMethods(), subgroupMethods(), causalMethods(), metaMethods(), profilingMethods()} {
+	for _, family := range [][]Method{
+		describeMethods(), twoSampleMethods(), pairedMethods(), responseMethods(),
+		linearMethods(), clusterMethods(), modelMethods(), shapedMethods(), subgroupMethods(),
+		causalMethods(), metaMethods(), profilingMethods(),
+		rankMethods(), kSampleMethods(), proportionMethods(), agreementMethods(), psychometricMethods(),
+		adjustedMeanMethods(), quantileMethods(), glmMethods(), geeMethods(),
+		weightingMethods(), doublyRobustMethods(), matchingMethods(), missingMethods(), bootstrapMethods(),
+		mixedMethods(), survivalMethods(),
+		quasiMethods(), metaMoreMethods(), providerMethods(), planningMethods(), sequentialMethods(), bayesianMethods(),
+		spcMethods(),
+	} {
 		for _, m := range family {
 			if _, twice := byName[m.Name]; twice {
 				panic("methods: " + m.Name + " twice")

@@ -61,6 +61,14 @@ func (m Method) paramSchema() Schema {
 			s["type"] = "number"
 		case Level:
 			s["type"] = []string{"string", "number", "boolean"}
+		case Flag:
+			s["type"] = "boolean"
+		case Record:
+			s["type"] = "object"
+		case NumberList:
+			s["oneOf"] = []any{number(), Schema{"type": "array", "items": number()}}
+		case TextList:
+			s["oneOf"] = []any{Schema{"type": "string"}, Schema{"type": "array", "items": Schema{"type": "string"}}}
 		default:
 			s["type"] = "string"
 		}
@@ -104,6 +112,10 @@ func (k Key) schema() Schema {
 		return object(map[string]any{"rows": texts, "cols": texts, "values": Schema{"type": "array", "items": Schema{"type": "array", "items": number()}}}, []string{"rows", "cols", "values"})
 	case Object:
 		return Schema{"type": "object"}
+	case Word:
+		return Schema{"type": "string"}
+	case Truth:
+		return Schema{"type": "boolean"}
 	}
 	switch {
 	case k.Optional:

@@ -1,0 +1,3 @@
+package methods
+
+func agreementMethods() []Method { return nil }

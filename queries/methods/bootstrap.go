@@ -1,0 +1,3 @@
+package methods
+
+func bootstrapMethods() []Method { return nil }

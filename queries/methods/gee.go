@@ -1,0 +1,3 @@
+package methods
+
+func geeMethods() []Method { return nil }

@@ -1,0 +1,3 @@
+package methods
+
+func glmMethods() []Method { return nil }

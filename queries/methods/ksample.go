@@ -1,0 +1,3 @@
+package methods
+
+func kSampleMethods() []Method { return nil }

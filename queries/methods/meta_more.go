@@ -1,0 +1,3 @@
+package methods
+
+func metaMoreMethods() []Method { return nil }

@@ -1,0 +1,3 @@
+package methods
+
+func proportionMethods() []Method { return nil }

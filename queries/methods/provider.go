@@ -1,0 +1,3 @@
+package methods
+
+func providerMethods() []Method { return nil }

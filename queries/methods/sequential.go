@@ -1,0 +1,3 @@
+package methods
+
+func sequentialMethods() []Method { return nil }

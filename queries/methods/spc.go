@@ -1,0 +1,3 @@
+package methods
+
+func spcMethods() []Method { return nil }
