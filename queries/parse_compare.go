@@ -71,7 +71,7 @@ func (r *reading) covariates(p *programme.Programme, measures []cohort.Measure) 
 				levels[c] = []string{"one", "another"} // whichever the data have
 			}
 		}
-		if _, err := f.Terms(levels); err != nil {
+		if _, err := f.Terms(levels, nil); err != nil {
 			r.fail("covariates: %q can not be summed: use columns, whole powers, products and factor()", term)
 		}
 	}

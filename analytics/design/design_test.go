@@ -124,7 +124,7 @@ func TestTermsAreTheColumns(t *testing.T) {
 		if strings.Contains(c.Formula, "factor(k)") {
 			known = map[string][]string{"a": levels["a"], "b": levels["b"], "k": {"1", "2", "3"}}
 		}
-		terms, err := f.Terms(known)
+		terms, err := f.Terms(known, nil)
 		if err != nil {
 			if !errors.Is(err, analytics.ErrInvalidParameter) {
 				t.Errorf("%s: %v", c.Formula, err)
@@ -234,7 +234,7 @@ func FuzzParse(f *testing.F) {
 		formula, err := Parse(text)
 		if err == nil {
 			formula.Labels()
-			_, _ = formula.Terms(map[string][]string{"a": {"1", "2"}})
+			_, _ = formula.Terms(map[string][]string{"a": {"1", "2"}}, nil)
 		}
 	})
 }
@@ -247,10 +247,11 @@ func TestPolynomialsAreOrthonormal(t *testing.T) {
 		for i, c := range counts {
 			x[i] = float64(c)
 		}
-		columns, err := orthogonalPolynomials(x, 3)
+		p, err := orthogonal(frequencies(x, nil), 3)
 		if err != nil {
 			t.Fatal(err)
 		}
+		columns := p.columns(x)
 		for j, a := range columns {
 			var total float64
 			for i := range a {

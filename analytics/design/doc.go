@@ -1,7 +1,7 @@
 // Package design turns an R formula into columns: over the rows of a Table, or
 // as moments terms that the store can sum without sending a row.
 //
-// It speaks the subset + - * : / ^ ( ) 0 1 I() factor() poly() log() sqrt() exp()
+// It speaks the subset + - * : / ^ ( ) 0 1 I() factor() poly() rcs() log() sqrt() exp()
 // abs() with treatment contrasts and R's rule for interactions whose main effect
 // is absent; coefficient names are R's. Levels that no used row has are dropped,
 // and so are rows with a missing value in a variable of the formula.

@@ -27,13 +27,9 @@ func checkVariable(n *node) error {
 		}
 		return nil
 	case "poly":
-		if len(n.args) != 2 || n.args[0].op != "name" || n.args[1].op != "number" {
-			return syntax("poly() takes a column and a degree")
-		}
-		if d := n.args[1].num; d != math.Trunc(d) || d < 1 || d > 10 {
-			return syntax("the degree of poly() must be 1 to 10")
-		}
-		return nil
+		return checkPoly(n)
+	case "rcs":
+		return checkSpline(n)
 	}
 	return checkArithmetic(n)
 }
@@ -135,42 +131,4 @@ func apply(x []float64, f func(float64) float64) []float64 {
 		out[i] = f(v)
 	}
 	return out
-}
-
-// orthogonalPolynomials returns R's poly(x, degree): columns of unit length,
-// orthogonal to the constant and to each other, by the three-term recurrence.
-func orthogonalPolynomials(x []float64, degree int) ([][]float64, error) {
-	distinct := map[float64]bool{}
-	for _, v := range x {
-		distinct[v] = true
-	}
-	if degree >= len(distinct) {
-		return nil, syntax("poly() of degree %d needs more than %d distinct values", degree, len(distinct))
-	}
-	previous := make([]float64, len(x))
-	current := apply(x, func(float64) float64 { return 1 })
-	norm := float64(len(x))
-	before := 1.0
-	var out [][]float64
-	for d := 0; d < degree; d++ {
-		alpha := 0.0
-		for i, v := range x {
-			alpha += v * current[i] * current[i]
-		}
-		alpha /= norm
-		beta := 0.0
-		if d > 0 {
-			beta = norm / before
-		}
-		next := make([]float64, len(x))
-		after := 0.0
-		for i, v := range x {
-			next[i] = (v-alpha)*current[i] - beta*previous[i]
-			after += next[i] * next[i]
-		}
-		previous, current, before, norm = current, next, norm, after
-		length := math.Sqrt(norm)
-		out = append(out, apply(current, func(v float64) float64 { return v / length }))
-	}
-	return out, nil
 }

@@ -1,9 +1,6 @@
 package design
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
 // maxCells and maxColumns bound a design that is built in memory.
 const (
@@ -136,15 +133,12 @@ func (t *Table) bind(v variable) (bound, error) {
 		c = AsFactor(c)
 		b.factor = &c
 		return b, nil
-	case n.op == "call" && n.text == "poly":
+	case n.isCurved():
 		x, err := t.numeric(n.args[0].text)
 		if err != nil {
 			return b, err
 		}
-		columns, err := orthogonalPolynomials(x, int(n.args[1].num))
-		for i, c := range columns {
-			b.parts = append(b.parts, part{suffix: strconv.Itoa(i + 1), values: c})
-		}
+		b.parts, err = n.bases(x, frequencies(x, t.counts))
 		return b, err
 	}
 	x, err := t.evaluate(n)

@@ -9,16 +9,17 @@ import (
 // Terms returns the formula's columns as terms that the store can sum: products
 // of columns, their whole powers and level indicators. levels gives for each
 // factor column its levels in order, the first being the reference; a column
-// without an entry is a number. The intercept is not among them: a
-// moments.Matrix always has it.
+// without an entry is a number. known gives for each column of Curved how often
+// each value occurs among the people asked about. The intercept is not among
+// them: a moments.Matrix always has it.
 //
 // Names are those of Build. An expression that is not such a product (a sum, a
-// logarithm, poly) is ErrInvalidParameter: ask for rows instead.
-func (f Formula) Terms(levels map[string][]string) ([]moments.Term, error) {
+// logarithm) is ErrInvalidParameter: ask for patterns instead.
+func (f Formula) Terms(levels map[string][]string, known map[string]Frequencies) ([]moments.Term, error) {
 	vars := make([][]moments.Term, len(f.variables))
 	isFactor := make([]bool, len(f.variables))
 	for i, v := range f.variables {
-		terms, factor, err := pushVariable(v, levels)
+		terms, factor, err := pushVariable(v, levels, known)
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +57,7 @@ func (f Formula) ResponseTerm() (moments.Term, error) {
 }
 
 // pushVariable returns the columns of a variable: one, or one a level.
-func pushVariable(v variable, levels map[string][]string) (terms []moments.Term, factor bool, err error) {
+func pushVariable(v variable, levels map[string][]string, values map[string]Frequencies) (terms []moments.Term, factor bool, err error) {
 	n := v.expr
 	column, asFactor := n.text, false
 	if n.op == "call" && (n.text == "factor" || n.text == "as.factor") {
@@ -71,6 +72,10 @@ func pushVariable(v variable, levels map[string][]string) (terms []moments.Term,
 			terms = append(terms, moments.Term{Name: v.name + level, Factors: []moments.Factor{{Column: column, Level: &level}}})
 		}
 		return terms, true, nil
+	}
+	if n.isCurved() {
+		terms, err = pushCurves(v, values)
+		return terms, false, err
 	}
 	factors, err := pushProduct(n, nil, 1)
 	return []moments.Term{{Name: v.name, Factors: factors}}, false, err

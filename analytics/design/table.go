@@ -42,6 +42,7 @@ type Table struct {
 	columns []Column
 	index   map[string]int
 	rows    int
+	counts  []float64 // people a row; nil: one each
 }
 
 // NewTable returns a table of the columns; different lengths or a name twice is
@@ -78,12 +79,35 @@ func (t *Table) Column(name string) (Column, bool) {
 	return t.columns[i], true
 }
 
+// Counted returns the table as one of patterns: each row stands for that many
+// people, to whom poly() and rcs() are fitted. A count a row, none negative, or
+// ErrInvalidParameter.
+func (t *Table) Counted(counts []float64) (*Table, error) {
+	if len(counts) != t.rows {
+		return nil, fmt.Errorf("design: %d counts for %d rows: %w", len(counts), t.rows, analytics.ErrInvalidParameter)
+	}
+	for i, n := range counts {
+		if !(n >= 0) {
+			return nil, fmt.Errorf("design: row %d has no count: %w", i+1, analytics.ErrInvalidParameter)
+		}
+	}
+	out := *t
+	out.counts = counts
+	return &out, nil
+}
+
 // Select returns a table of the rows at the places given, with factor levels
 // that none of them has left out.
 func (t *Table) Select(rows []int) *Table {
 	out := &Table{columns: make([]Column, len(t.columns)), index: t.index, rows: len(rows)}
 	for i, c := range t.columns {
 		out.columns[i] = c.at(rows)
+	}
+	if t.counts != nil {
+		out.counts = make([]float64, len(rows))
+		for i, r := range rows {
+			out.counts[i] = t.counts[r]
+		}
 	}
 	return out
 }
@@ -93,9 +117,15 @@ func (t *Table) With(c Column) (*Table, error) {
 	columns := append([]Column(nil), t.columns...)
 	if i, ok := t.index[c.Name]; ok {
 		columns[i] = c
-		return NewTable(columns...)
+	} else {
+		columns = append(columns, c)
 	}
-	return NewTable(append(columns, c)...)
+	out, err := NewTable(columns...)
+	if err != nil {
+		return nil, err
+	}
+	out.counts = t.counts
+	return out, nil
 }
 
 // at picks rows and drops the levels that none has.

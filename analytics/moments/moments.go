@@ -6,11 +6,13 @@ import (
 )
 
 // Factor is one column within a term: the column itself raised to Power, or,
-// with a Level, 1 where the column equals that level and 0 elsewhere.
+// with a Level, 1 where the column equals that level and 0 elsewhere, or, with a
+// Curve, the curve's value at the column.
 type Factor struct {
 	Column string
 	Level  *string
 	Power  int // 0 counts as 1
+	Curve  *Curve
 }
 
 // Term is a product of factors, one column of a design. A term without

@@ -69,7 +69,7 @@ func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measu
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	terms, err = all.Terms(levels)
+	terms, err = all.Terms(levels, nil)
 	return terms, slices.DeleteFunc(columns, func(c string) bool { return c == m.Baseline() }), left, err
 }
 

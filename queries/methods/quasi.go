@@ -1,3 +1,5 @@
 package methods
 
-func quasiMethods() []Method { return nil }
+// quasiMethods are those that get an effect from how care came about: an
+// instrument, a change in some places, a change at some time.
+func quasiMethods() []Method { return seriesMethods() }

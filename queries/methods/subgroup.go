@@ -160,7 +160,7 @@ func (g grid) contrast(f design.Formula, level string) ([]float64, error) {
 	if c, ok := g.table.Column(g.subgroup); ok && strings.Contains(f.String(), "factor("+g.subgroup+")") {
 		levels[g.subgroup] = design.AsFactor(c).Levels
 	}
-	terms, err := f.Terms(levels)
+	terms, err := f.Terms(levels, nil)
 	if err != nil {
 		return nil, err
 	}

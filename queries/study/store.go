@@ -134,7 +134,7 @@ func (s *storeSource) design(ctx context.Context) error {
 				strings.Join(s.columns, ", "))
 		}
 	}
-	s.terms, err = formula.Terms(levels)
+	s.terms, err = formula.Terms(levels, nil)
 	if err != nil {
 		return fmt.Errorf("study: covariates: %w", err)
 	}

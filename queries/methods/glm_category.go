@@ -1,0 +1,3 @@
+package methods
+
+func categoryMethods() []Method { return nil }

@@ -1,0 +1,3 @@
+package methods
+
+func countMethods() []Method { return nil }
