@@ -1,7 +1,9 @@
 package read
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -101,9 +103,16 @@ func (s *statement) term(t moments.Term) (term, []string, error) {
 		columns++
 		value := "assumeNotNull(" + f.value + ")"
 		exact = append(exact, "toInt64("+value+")")
-		float = append(float, power(points(value, f), factor.Power))
+		if factor.Curve != nil {
+			if err := finite(factor.Curve); err != nil {
+				return out, nil, fmt.Errorf("term %s: %w", t.Name, err)
+			}
+			float = append(float, curve(points(value, f), *factor.Curve))
+		} else {
+			float = append(float, power(points(value, f), factor.Power))
+		}
 		out.unit, out.bound = out.unit*f.unit, out.bound*max(f.bound, 1)
-		if factor.Power > 1 || f.kind == schema.Float || columns > 1 {
+		if factor.Power > 1 || factor.Curve != nil || f.kind == schema.Float || columns > 1 {
 			out.unit = 0
 		}
 	}
@@ -128,6 +137,39 @@ func power(x string, p int) string {
 		factors[i] = x
 	}
 	return product(factors, x)
+}
+
+// curve writes a curve's value at x. Its constants are numbers that Go has
+// computed, so they stand in the statement itself.
+func curve(x string, c moments.Curve) string {
+	text := "0"
+	if n := len(c.Powers); n > 0 {
+		text = constant(c.Powers[n-1])
+		for j := n - 2; j >= 0; j-- {
+			text = "(" + text + " * (" + x + " - " + constant(c.Centre) + ") + " + constant(c.Powers[j]) + ")"
+		}
+	}
+	for k, knot := range c.Knots {
+		text += " + " + constant(c.Cubes[k]) + " * pow(greatest(" + x + " - " + constant(knot) + ", 0), 3)"
+	}
+	return "toFloat64(" + text + ")"
+}
+
+func constant(v float64) string { return "(" + strconv.FormatFloat(v, 'e', -1, 64) + ")" }
+
+// finite refuses a curve that is no function of finite numbers.
+func finite(c *moments.Curve) error {
+	for _, list := range [][]float64{{c.Centre}, c.Powers, c.Knots, c.Cubes} {
+		for _, v := range list {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return errors.New("store: a constant of a curve is not finite")
+			}
+		}
+	}
+	if len(c.Knots) != len(c.Cubes) {
+		return errors.New("store: a curve has a coefficient for each knot")
+	}
+	return nil
 }
 
 func product(factors []string, empty string) string {
