@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/lumbar-health/lumbar/record"
@@ -237,14 +236,15 @@ func (c *committer) moved(ctx context.Context, w Writer) ([]Response, error) {
 	var out []Response
 	for _, v := range candidates {
 		older, overtaken := v.disputed(stored[v.ID])
-		if overtaken && !c.overtaking(v) {
+		if overtaken && !c.past.corrected(v) { // else that one withdraws v
 			out = append(out, v.withdrawnFrom(v.PatientID))
 		}
 		if !v.subjectMayChange() {
 			continue
 		}
 		for _, patient := range c.past.holders(v, older) {
-			if patient != v.PatientID && !c.corrected(v, patient) {
+			// Where the batch is tried again the store has the newer one already.
+			if patient != v.PatientID && !c.past.corrected(v, patient) {
 				out = append(out, v.withdrawnFrom(patient))
 			}
 		}
@@ -261,32 +261,16 @@ func (v *Response) disputed(holders []record.Holder) (older []record.PatientID, 
 		switch {
 		case h.Patient == v.PatientID:
 			superseded = superseded || h.Version > v.Version
-		case h.Version > v.Version && version{number: h.Version}.corrects():
+		case h.Version > v.Version && corrects(h.Version):
 			// A withdrawal of the same moment may be one that v caused, or that was
 			// caused for v's sake: the response is gone there already.
-			overtaken = overtaken || h.Version>>12 > v.Version>>12 || !withdraws(h.Version)
+			later := record.VersionMoment(h.Version) > record.VersionMoment(v.Version)
+			overtaken = overtaken || later || !withdraws(h.Version)
 		default:
 			older = append(older, h.Patient)
 		}
 	}
 	return older, overtaken && !superseded
-}
-
-// overtaking reports whether a newer correction of v came in this batch, under
-// whomever: that one withdraws v then.
-func (c *committer) overtaking(v *Response) bool {
-	newer := func(other version) bool { return other.number > v.Version && other.corrects() }
-	return newer(c.past.first[v.ID]) || slices.ContainsFunc(c.past.further[v.ID], newer)
-}
-
-// corrected reports whether a correction that is newer than v came in this batch
-// under the patient. Where the batch is tried again the store has it already.
-func (c *committer) corrected(v *Response, patient record.PatientID) bool {
-	place, known := c.past.places[patient]
-	newer := func(other version) bool {
-		return other.patient == place && other.number > v.Version && other.corrects()
-	}
-	return known && (newer(c.past.first[v.ID]) || slices.ContainsFunc(c.past.further[v.ID], newer))
 }
 
 // withdrawnFrom returns the retraction of the response under the patient who
@@ -302,14 +286,20 @@ func (v *Response) withdrawnFrom(patient record.PatientID) Response {
 	return gone
 }
 
-// withdraws reports whether a version is that of a withdrawal.
-func withdraws(number uint64) bool {
-	return int(number>>9&7) == record.ResponseRank(record.EnteredInError)
+// corrects reports whether a version of a response is an amendment or a
+// withdrawal.
+func corrects(version uint64) bool {
+	return record.VersionRank(version) >= record.ResponseRank(record.Amended)
+}
+
+// withdraws reports whether a version of a response is a withdrawal.
+func withdraws(version uint64) bool {
+	return record.VersionRank(version) == record.ResponseRank(record.EnteredInError)
 }
 
 // withdrawal is the version of a withdrawal that v causes.
 func (v *Response) withdrawal() uint64 {
-	return v.Version&^(7<<9) | uint64(record.ResponseRank(record.EnteredInError))<<9
+	return record.WithRank(v.Version, record.ResponseRank(record.EnteredInError))
 }
 
 // store builds the batch of the new records and writes it.

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -81,25 +80,26 @@ func (d *drain) run(ctx context.Context) {
 }
 
 // isolate stores a batch that the store will not take because of a value in it:
-// in halves, down to the records that are to blame, which go to the quarantine.
-// Where it takes none of many records the fault is not theirs, and all stay.
+// in halves, down to the records that are to blame, however many they are. Those
+// go to the quarantine, by an insert like theirs: a store that fails as a whole
+// refuses that too, and all stay in the journal.
 func (d *drain) isolate(ctx context.Context, records []*Record) error {
 	blamed, err := d.blame(ctx, records)
 	if err != nil || len(blamed) == 0 {
 		return err
 	}
-	if len(blamed) == len(records) && len(records) > 1 {
-		return fmt.Errorf("of %d records none is taken: %w", len(records), ErrRows)
-	}
 	for _, r := range blamed {
-		body, err := entryCoding.Marshal(keep(r))
-		r.Reject("record", RuleNotStorable)
-		r.Result = ResultRejected
-		d.i.p.sealer.hold(r, body, err == nil, FormatJournal, FormatJournal)
+		k := keep(r)
+		if err := d.i.p.setAside(r, &k, Reason{Field: "record", Rule: RuleNotStorable}); err != nil {
+			return err
+		}
 		r.refused.ReceivedAt = d.i.p.Now()
 	}
+	if err := d.commit.hold(ctx, d.i.p.writer, held(blamed)); err != nil {
+		return err
+	}
 	d.i.log.Error("records that were acknowledged can not be stored and are held in the quarantine", "records", len(blamed), "rule", RuleNotStorable)
-	return d.commit.hold(ctx, d.i.p.writer, held(blamed))
+	return nil
 }
 
 // blame stores what can be stored and returns the records that can not.

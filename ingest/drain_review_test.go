@@ -43,7 +43,7 @@ func TestManyReasonsDoNotStopTheDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer stop()
 	if err := in.Await(ctx, mark); err != nil || w.responses() != 1 || len(w.refused) != 1 || len(w.refused[0].Reasons) == 0 {
 		t.Errorf("%v: %d responses, %d held", err, w.responses(), len(w.refused))
@@ -69,7 +69,7 @@ func TestUnreadableEntryStopsNothingBeforeIt(t *testing.T) {
 	defer j.Close()
 	in = newPipeline(w, nil).NewIntake(j, ingest.IntakeOptions{Patience: time.Millisecond})
 	defer in.Close()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer stop()
 	if err := in.Await(ctx, mark); err != nil || w.responses() != 5 {
 		t.Errorf("%v: %d responses of 5", err, w.responses())

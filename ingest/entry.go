@@ -105,7 +105,8 @@ func encode(records []*Record, received time.Time) ([]byte, error) {
 }
 
 // decode reads the records of an entry and scores them. A record that this
-// version of the product can not score any more is refused, with reasons.
+// version of the product can not score any more is refused, with reasons, where
+// the quarantine can hold it.
 func (p *Pipeline) decode(number uint64, body []byte) ([]*Record, error) {
 	var e entry
 	if err := entryDecoding.NewDecoder(bytes.NewReader(body)).Decode(&e); err != nil {
@@ -113,7 +114,10 @@ func (p *Pipeline) decode(number uint64, body []byte) ([]*Record, error) {
 	}
 	records := make([]*Record, len(e.Records))
 	for i := range e.Records {
-		r := p.restore(&e.Records[i])
+		r, err := p.restore(&e.Records[i])
+		if err != nil {
+			return nil, fmt.Errorf("ingest: record %d of entry %d of the journal: %w", i+1, number, err)
+		}
 		r.Line = i + 1
 		r.receivedAt(e.ReceivedAt)
 		for j := range r.Responses {
@@ -139,11 +143,11 @@ func withoutValues(err error) error {
 }
 
 // restore makes a record of what was kept of it.
-func (p *Pipeline) restore(k *kept) *Record {
+func (p *Pipeline) restore(k *kept) (*Record, error) {
 	r := &Record{Events: k.Events, Patients: k.Patients, refused: k.Refused, Result: ResultStored}
 	if k.Refused != nil {
 		r.Reasons, r.Result = k.Refused.Reasons, ResultRejected
-		return r
+		return r, nil
 	}
 	for i := range k.Responses {
 		r.Responses = append(r.Responses, Response{Response: k.Responses[i].Response, Final: k.Responses[i].Final})
@@ -154,22 +158,41 @@ func (p *Pipeline) restore(k *kept) *Record {
 		p.redeclare(r, &r.Episodes[i], k.Episodes[i].Declared)
 	}
 	if len(r.Reasons) > 0 {
-		r.Result = ResultRejected
-		body, err := entryCoding.Marshal(k)
-		p.sealer.hold(r, body, err == nil, FormatJournal, FormatJournal)
+		return r, p.setAside(r, k)
 	}
-	return r
+	return r, nil
+}
+
+// setAside makes a record that was acknowledged, and for these reasons beside its
+// own can not be stored any more, one that the quarantine holds whole, however
+// long it is. Where there is no key to seal it with it stays as it is, for the
+// journal alone has it then.
+func (p *Pipeline) setAside(r *Record, k *kept, why ...Reason) error {
+	body, err := entryCoding.Marshal(k)
+	if err != nil {
+		return fmt.Errorf("ingest: write a record for the quarantine: %w", err)
+	}
+	reasons := slices.Concat(r.Reasons, why)
+	if p.sealer.aead == nil {
+		return fmt.Errorf("a record that was acknowledged is %s now (%s), and without a pseudonym key it can not be kept in the quarantine: set one, or bring back the definition or programme that it needs", reasons[0].Rule, reasons[0].Field)
+	}
+	r.Reasons, r.Result = reasons, ResultRejected
+	p.sealer.hold(r, body, true, FormatJournal, FormatJournal)
+	return nil
 }
 
 // rescore scores a response that was checked when it came: its dates are not
-// looked at again, for the clock may have been set back.
+// looked at again, for the clock may have been set back. The definition that it
+// has is taken where it is its own, else looked up.
 func (s *Setting) rescore(r *Record, v *Response) {
-	d, err := instruments.Lookup(v.Instrument, v.InstrumentVersion)
-	if err != nil {
-		r.RejectInstrument(err)
-		return
+	if d := v.Definition; d == nil || d.ID != v.Instrument || d.Version != v.InstrumentVersion {
+		d, err := instruments.Lookup(v.Instrument, v.InstrumentVersion)
+		if err != nil {
+			r.RejectInstrument(err)
+			return
+		}
+		v.Definition = d
 	}
-	v.Definition = d
 	s.flag(r, v)
 	s.score(r, v)
 }

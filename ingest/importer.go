@@ -147,6 +147,10 @@ func (m *importer) fit(ctx context.Context) error {
 		if err := m.end(ctx); err != nil {
 			return err
 		}
+		var buf [16]Key
+		for _, r := range m.fresh { // noted before, and forgotten with the bulk
+			m.again(r, r.keys(buf[:0]))
+		}
 	}
 	m.builder.want(set)
 	return nil

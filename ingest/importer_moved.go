@@ -8,9 +8,10 @@ import (
 	"github.com/lumbar-health/lumbar/record"
 )
 
-// correct keeps the corrections of a record, and what was corrected before, for the
-// end of the bulk: what they correct may stand in it too. Those that are stored already are among them, for
-// an import that was cut short may have left no more than them.
+// correct keeps the corrections of a record, and what was corrected before, for
+// the end of the bulk: what they correct may stand in it too. Those that are
+// stored already are among them, for an import that was cut short may have left
+// no more than them.
 func (m *importer) correct(r *Record) {
 	if r.Result == ResultRejected || m.dry {
 		return

@@ -273,7 +273,8 @@ func (i *Intake) advance(m Mark, ended bool) {
 	i.changed = make(chan struct{})
 }
 
-// Close takes nothing more and lets the drain go on for a while. What is left then waits in the journal for the next start.
+// Close takes nothing more and lets the drain go on for a while. What is left
+// then waits in the journal for the next start.
 func (i *Intake) Close() error {
 	i.mu.Lock()
 	i.closed = true

@@ -78,15 +78,19 @@ func (p *past) holders(v *Response, list []record.PatientID) []record.PatientID 
 	list = slices.Clip(list)
 	for _, other := range append([]version{first}, p.further[v.ID]...) {
 		patient := p.patients[other.patient]
-		if (other.number < v.Version || !other.corrects()) && !slices.Contains(list, patient) {
+		if (other.number < v.Version || !corrects(other.number)) && !slices.Contains(list, patient) {
 			list = append(list, patient)
 		}
 	}
 	return list
 }
 
-// corrects reports whether it is an amendment or retraction of a response, by
-// the rank in its number.
-func (v version) corrects() bool {
-	return int(v.number>>9&7) >= record.ResponseRank(record.Amended)
+// corrected reports whether a correction of the response that is newer than v
+// came, under one of the patients, or under anybody where none is named.
+func (p *past) corrected(v *Response, under ...record.PatientID) bool {
+	newer := func(other version) bool {
+		return other.number > v.Version && corrects(other.number) &&
+			(len(under) == 0 || slices.Contains(under, p.patients[other.patient]))
+	}
+	return newer(p.first[v.ID]) || slices.ContainsFunc(p.further[v.ID], newer)
 }

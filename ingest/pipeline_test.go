@@ -249,3 +249,25 @@ func TestBatchColumns(t *testing.T) {
 		t.Errorf("report %+v, %v; want five stored", report, err)
 	}
 }
+
+// TestRepeatAfterABulkEnded: a row whose own chunk ended a bulk, for an episode
+// beside it brought new columns, is a duplicate when it comes again.
+func TestRepeatAfterABulkEnded(t *testing.T) {
+	episode := func(programme, covariate string) string {
+		return `{"kind":"episode","patient":{"pseudonym":"000102030405060708090a0b0c0d0e0f"},"programme":"` + programme + `","episode":"` + programme + `","referred_on":"2026-01-01",` + covariate + "}\n"
+	}
+	again := strings.ReplaceAll(answers(1), `"system":"s"`, `"system":"again"`)
+	text := episode("back-pain", `"bmi":30`) + answers(5000) +
+		episode("nhs-proms", `"procedure":"hip_primary","diabetes":1`) + again + strings.ReplaceAll(answers(5000), `"system":"s"`, `"system":"t"`) +
+		again
+	in := source(text)
+	in.Size = 64 << 20 // as of a large source: it comes in small chunks
+	w := &recorder{}
+	report, err := newPipeline(w, nil).Import(context.Background(), in, ingest.ImportOptions{}, nil)
+	if err != nil || w.bulks != 2 {
+		t.Fatalf("%d bulks, %v; want two", w.bulks, err)
+	}
+	if report.Duplicate != 1 || report.Stored != 9003 || report.Rejected != 1000 || !report.Reconciles() {
+		t.Errorf("%d stored, %d duplicate, %d rejected; want 9003, 1 and 1000", report.Stored, report.Duplicate, report.Rejected)
+	}
+}

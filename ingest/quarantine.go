@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// maxKept is the longest body that the quarantine keeps.
+	// maxKept is the longest body that the quarantine keeps of a row that nobody
+	// acknowledged.
 	maxKept = 1 << 20
 	// maxHeld closes a batch by the bytes of its refused rows.
 	maxHeld = 16 << 20
@@ -108,28 +109,29 @@ func OpenBody(key []byte, id uint64, sealed []byte) ([]byte, error) {
 // row as the decoder quotes it.
 func (s *sealer) keep(r *Record, d Decoder, format, delivery string) {
 	body, whole := d.Quote()
-	s.hold(r, body, whole, format, delivery)
+	s.hold(r, body, whole && len(body) <= maxKept, format, delivery)
 	if m, ok := d.(interface{ Mapped() bool }); ok && m.Mapped() {
 		r.refused.Flags = append(r.refused.Flags, FlagMapped)
 	}
 }
 
-// hold makes what the quarantine holds of a refused record with that body.
-func (s *sealer) hold(r *Record, body []byte, whole bool, format, delivery string) {
+// hold makes what the quarantine holds of a refused record with that body, and
+// seals the body where it is to be kept and there is a key.
+func (s *sealer) hold(r *Record, body []byte, kept bool, format, delivery string) {
 	id := s.id(format, body)
 	if len(body) == 0 { // nothing tells it from others but its place
 		id = s.id(format, fmt.Appendf(nil, "%s\x00%d", delivery, r.Line))
 	}
-	kept := &record.Refused{
+	row := &record.Refused{
 		ID: id, Delivery: delivery, Line: r.Line, Format: format,
 		Reasons: slices.Clone(r.Reasons), Flags: slices.Clone(r.Flags),
 	}
-	if s.aead == nil || !whole || len(body) > maxKept {
-		kept.Flags = append(kept.Flags, FlagBodyNotKept)
+	if s.aead == nil || !kept {
+		row.Flags = append(row.Flags, FlagBodyNotKept)
 	} else {
-		kept.Sealed = s.seal(id, body)
+		row.Sealed = s.seal(id, body)
 	}
-	r.refused = kept
+	r.refused = row
 }
 
 // held collects what the quarantine is to hold of refused records, each row

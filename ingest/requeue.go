@@ -259,7 +259,10 @@ func (p *Pipeline) reopenJournal(body []byte) (*Record, error) {
 	if err := entryDecoding.NewDecoder(bytes.NewReader(body)).Decode(&k); err != nil {
 		return nil, fmt.Errorf("the record of the journal can not be read: use the version of the product that refused it: %w", withoutValues(err))
 	}
-	r := p.restore(&k)
+	r, err := p.restore(&k)
+	if err != nil {
+		return nil, err
+	}
 	r.refused = nil
 	return r, nil
 }

@@ -38,18 +38,9 @@ func NewRescorer(targets []*instruments.Score, alloc memory.Allocator) *Rescorer
 // instrument is not known, or refuses its answers.
 func (r *Rescorer) Add(stored *record.Response, final bool, missing uint64) (rows int, ok bool) {
 	v := &r.response
-	last := v.Definition
-	*v = Response{Response: *stored, Final: final, Definition: last, scored: v.scored}
-	if last == nil || last.ID != v.Instrument || last.Version != v.InstrumentVersion {
-		d, err := instruments.Lookup(v.Instrument, v.InstrumentVersion)
-		if err != nil {
-			return 0, false
-		}
-		v.Definition = d
-	}
+	*v = Response{Response: *stored, Final: final, Definition: v.Definition, scored: v.scored}
 	r.record.Reset()
-	r.setting.flag(&r.record, v)
-	r.setting.score(&r.record, v)
+	r.setting.rescore(&r.record, v)
 	if len(r.record.Reasons) > 0 {
 		return 0, false
 	}

@@ -33,6 +33,20 @@ func TestAskRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"outcomes", map[string][]string{"level": {"0.93"}}, queries.InvalidArgument, "0.8, 0.9, 0.95, 0.99, 0.998"},
 		{"compare", map[string][]string{"level": {"0.9500001"}}, queries.InvalidArgument, "0.8, 0.9, 0.95, 0.99, 0.998"},
 		{"funnel", map[string][]string{"overdispersed": {"perhaps"}}, queries.InvalidArgument, "true or false"},
+		{"trend", map[string][]string{"period": {"week"}}, queries.InvalidArgument, "month, quarter, year, not by \"week\""},
+		{"trend", map[string][]string{"programme": {"nhs-proms"}, "period": {"quarter"}}, queries.InvalidArgument, "known by year"},
+		{"trend", map[string][]string{"by": {"month"}}, queries.InvalidArgument, "leave month out"},
+		{"trend", map[string][]string{"by": {"sex", "region", "icb"}}, queries.InvalidArgument, "at most 2"},
+		{"trend", map[string][]string{"measure": {"mean_gain"}}, queries.InvalidArgument, "it has programme, instrument"},
+		{"trend", map[string][]string{"level": {"2"}}, queries.InvalidArgument, "0.8, 0.9"},
+		{"spc", map[string][]string{"by": {"year"}}, queries.InvalidArgument, "leave year out"},
+		{"spc", map[string][]string{"measure": {"waits"}}, queries.InvalidArgument, "mean_gain, responder_ratio, response_ratio"},
+		{"spc", map[string][]string{"fix_after": {"1"}}, queries.InvalidArgument, "from 2 on"},
+		{"spc", map[string][]string{"fix_after": {"12.5"}}, queries.InvalidArgument, "whole number"},
+		{"spc", map[string][]string{"target": {"ten"}}, queries.InvalidArgument, "give a number"},
+		{"spc", map[string][]string{"target": {"NaN"}}, queries.InvalidArgument, "give a number"},
+		{"spc", map[string][]string{"target": {"50"}, "measure": {"response_ratio"}}, queries.InvalidArgument, "from 0 to 1"},
+		{"spc", map[string][]string{"measure": {"responder_ratio"}, "instrument": {"eqvas"}}, queries.InvalidArgument, "no responder rule"},
 		{"compare", map[string][]string{"programme": {"nhs-proms"}}, queries.InvalidArgument, "no interventions"},
 		{"compare", map[string][]string{"interventions": {"cppp"}}, queries.InvalidArgument, "two or more"},
 		{"compare", map[string][]string{"interventions": {"cppp", "magnets"}}, queries.InvalidArgument, "core_therapy"},
@@ -145,16 +159,20 @@ func TestTheLedgerOutlivesTheProcess(t *testing.T) {
 // No question reads more rows than it has groups or cells: nothing grows with
 // the people.
 func TestQuestionsReadGroupsNotPeople(t *testing.T) {
-	d := open(t, backPain(5000))
+	d := open(t, dated(backPain(5000), 24))
 	reader := d.store.Reader()
 	for _, c := range []struct {
 		name   string
 		params []string
 		most   int64
 	}{
-		// 16 providers × 2 years twice (reference, groups), levels and counts of covariates
-		{"outcomes", []string{"instrument", "odi", "by", "none"}, 2*32 + 60},
-		{"funnel", []string{"instrument", "odi"}, 32 + 60},
+		// 16 providers × 3 years twice (reference, groups), levels and counts of covariates
+		{"outcomes", []string{"instrument", "odi", "by", "none"}, 2*48 + 60},
+		{"funnel", []string{"instrument", "odi"}, 48 + 60},
+		// 24 months × 16 providers in one scan, levels; the same without providers
+		{"trend", []string{"instrument", "odi", "by", "provider"}, 24*16 + 60},
+		{"spc", []string{"instrument", "odi", "by", "region"}, 24*4 + 60},
+		{"spc", []string{"instrument", "odi", "by", "region", "measure", "response_ratio"}, 24*4 + 24 + 10},
 		// 4 regions × 3 arms, one pass for each of 8 contrasts
 		{"compare", []string{"instrument", "odi", "interventions", "core_therapy,cppp,surgery", "covariates", "age,factor(sex)"}, 12 + 8 + 60},
 	} {

@@ -38,7 +38,7 @@ func sparse(n int) []episode {
 func isMultiple(n int64) bool { return n == 0 || n >= 10 && n%5 == 0 }
 
 func TestNoAnswerTellsOfFewPeople(t *testing.T) {
-	d := open(t, sparse(700))
+	d := open(t, dated(sparse(700), 14))
 	for _, q := range []struct {
 		name   string
 		params []string
@@ -51,6 +51,11 @@ func TestNoAnswerTellsOfFewPeople(t *testing.T) {
 		{"funnel", []string{"by", "site", "instrument", "odi", "overdispersed", "true"}},
 		{"compare", []string{"by", "region"}},
 		{"compare", []string{"by", "ethnic_group", "method", "welch", "instrument", "nrs_back"}},
+		{"trend", []string{"by", "none", "instrument", "odi"}},
+		{"trend", []string{"by", "provider,sex", "instrument", "odi,nrs_back", "period", "quarter"}},
+		{"spc", []string{"by", "region", "instrument", "odi"}},
+		{"spc", []string{"by", "region", "instrument", "odi,nrs_back", "measure", "responder_ratio"}},
+		{"spc", []string{"by", "provider", "instrument", "nrs_back", "measure", "response_ratio", "period", "quarter"}},
 	} {
 		told := d.ask(t, q.name, false, q.params...)
 		exact := d.ask(t, q.name, true, q.params...)
@@ -192,15 +197,28 @@ type cohortOf struct {
 
 // toldBy lists the cohorts of a question's told rows: a group, or its two arms.
 func (d *desk) toldBy(a table, q asking) (list []cohortOf) {
+	dims, value := slices.Clone(q.by), func(row, k int) any { return a.Rows[row].Values[k] }
+	if at := slices.Index(q.more, "period"); at >= 0 {
+		dims = append(dims, map[string]string{"month": "month", "quarter": "quarter", "year": "period_year"}[q.more[at+1]])
+		value = func(row, k int) any {
+			if k == len(q.by) {
+				return a.at(row, "period")
+			}
+			return a.Rows[row].Values[k]
+		}
+	}
 	add := func(row int, arm string) {
 		c := cohortOf{needs: q.needs(), members: map[int]bool{}}
-		c.grouping = fmt.Sprintf("by %v of %d, %v, arms %t", q.by, q.year, c.needs, arm != "")
+		c.grouping = fmt.Sprintf("by %v of %d, %v, arms %t", dims, q.year, c.needs, arm != "")
 		c.name = fmt.Sprintf("%s %s: %v %s", q.name, c.grouping, a.Rows[row].Values[:len(q.by)], arm)
+		if len(dims) > len(q.by) {
+			c.name += fmt.Sprint(a.at(row, "period"))
+		}
 		for j, e := range d.rows {
 			in := e.has(c.needs...) && (q.year == 0 || e["fy"] == q.year) && (arm == "" || e.text("intervention") == arm)
-			for k, dim := range q.by {
+			for k, dim := range dims {
 				key := ""
-				if v := a.Rows[row].Values[k]; v != nil {
+				if v := value(row, k); v != nil {
 					key = fmt.Sprint(v)
 				}
 				in = in && e.dimension(dim) == key
@@ -214,7 +232,8 @@ func (d *desk) toldBy(a table, q asking) (list []cohortOf) {
 	arms := map[string]bool{}
 	for i := range a.Rows {
 		switch {
-		case q.name == "outcomes" && a.at(i, "mean_gain") != nil, q.name == "funnel" && a.at(i, "n") != nil:
+		case (q.name == "outcomes" || q.name == "trend") && a.at(i, "mean_gain") != nil, q.name == "funnel" && a.at(i, "n") != nil,
+			q.name == "spc" && a.at(i, "value") != nil:
 			add(i, "")
 		case q.name == "compare" && a.at(i, "pooled") == false:
 			for _, arm := range []string{"treated", "control"} {
@@ -259,6 +278,19 @@ func subtractors() (asked []asking) {
 	return asked
 }
 
+// byPeriod are questions by period among others, of one instrument.
+func byPeriod() []asking {
+	period := func(name, period string, by ...string) asking {
+		return asking{name, "nrs_back", by, 0, []string{"period", period}}
+	}
+	return []asking{
+		{"outcomes", "nrs_back", nil, 0, nil}, period("trend", "month"), period("spc", "quarter", "region"), period("trend", "quarter"),
+		{"outcomes", "nrs_back", []string{"year"}, 0, nil}, period("spc", "month", "region"), period("trend", "year", "provider"),
+		{"outcomes", "nrs_back", []string{"month", "sex"}, 0, nil}, period("spc", "month", "sex"), {"trend", "nrs_back", []string{"icb"}, 2023, []string{"period", "quarter"}},
+		period("spc", "year"), {"funnel", "nrs_back", []string{"region", "year"}, 0, nil}, period("trend", "month", "icb"),
+	}
+}
+
 // Two people share notes of everything that they were told, in two orders: no
 // two cohorts differ by 1–7 people, and no cohorts within another leave 1–7.
 func TestNobodyCanSubtractAnswers(t *testing.T) {
@@ -268,8 +300,21 @@ func TestNobodyCanSubtractAnswers(t *testing.T) {
 			delete(e, "age") // counts for a welch test, and not for the model
 		}
 	}
-	asked := subtractors()
-	withheld, ofCompare := 0, 0
+	withheld, ofCompare := subtract(t, rows, subtractors())
+	if withheld < 40 || ofCompare < 40 {
+		t.Errorf("%d rows withheld, %d arms told: the population does not try the ledger", withheld, ofCompare)
+	}
+}
+
+func TestNobodyCanSubtractPeriods(t *testing.T) {
+	if withheld, _ := subtract(t, dated(sparse(900), 16), byPeriod()); withheld < 40 {
+		t.Errorf("%d rows withheld: the population does not try the ledger", withheld)
+	}
+}
+
+// subtract asks the questions forwards and backwards and compares all that was told.
+func subtract(t *testing.T, rows []episode, asked []asking) (withheld, ofCompare int) {
+	t.Helper()
 	for _, order := range []string{"forwards", "backwards"} {
 		d := open(t, slices.Clone(rows))
 		var told []cohortOf
@@ -304,9 +349,7 @@ func TestNobodyCanSubtractAnswers(t *testing.T) {
 		}
 		slices.Reverse(asked)
 	}
-	if withheld < 40 || ofCompare < 40 {
-		t.Errorf("%d rows withheld, %d arms told: the population does not try the ledger", withheld, ofCompare)
-	}
+	return withheld, ofCompare
 }
 
 // leave checks what the cells of any one other grouping leave of a cohort.

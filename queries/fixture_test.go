@@ -29,6 +29,15 @@ func (e episode) text(column string) string { s, _ := e[column].(string); return
 
 func (e episode) number(column string) (float64, bool) { v, ok := e[column].(float64); return v, ok }
 
+// referred is the episode with a day of referral.
+func (e episode) referred(day time.Time) episode {
+	e["referred_on"], e["fy"] = day.Format(time.DateOnly), day.Year()
+	if day.Month() < time.April {
+		e["fy"] = day.Year() - 1
+	}
+	return e
+}
+
 // has says whether all the columns have a value.
 func (e episode) has(columns ...string) bool {
 	for _, c := range columns {
@@ -49,6 +58,13 @@ func (e episode) dimension(name string) string {
 	switch name {
 	case "year":
 		return fmt.Sprint(e["fy"])
+	case "month":
+		return e.text("referred_on")[:7] + "-01"
+	case "quarter":
+		day, _ := time.Parse(time.DateOnly, e.text("referred_on"))
+		return fmt.Sprintf("%d-%02d-01", day.Year(), (int(day.Month())-1)/3*3+1)
+	case "period_year": // as trend writes it
+		return fmt.Sprintf("%v-04-01", e["fy"])
 	case "imd_quintile":
 		d, _ := e.number("imd_decile")
 		if d == 0 {
@@ -140,6 +156,9 @@ func stored(r episode, c schema.Column) any {
 	case "UInt16":
 		return uint16(r["fy"].(int))
 	case "Date32":
+		if day, err := time.Parse(time.DateOnly, r.text(c.Name)); err == nil {
+			return day
+		}
 		return time.Date(r["fy"].(int), 6, 1, 0, 0, 0, 0, time.UTC)
 	case "UInt8":
 		return uint8(number)
@@ -201,6 +220,20 @@ func backPain(n int) []episode {
 			delete(e, "bmi")
 		}
 		rows[i] = e
+	}
+	return rows
+}
+
+// dated gives the episodes days of referral over so many months, a few in some.
+func dated(rows []episode, months int) []episode {
+	r := rand.New(rand.NewPCG(9, uint64(months)))
+	start := time.Date(2023, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, e := range rows {
+		month := r.IntN(months)
+		if month%7 == 3 && r.IntN(8) > 0 {
+			month = 0
+		}
+		e.referred(start.AddDate(0, month, r.IntN(28)))
 	}
 	return rows
 }

@@ -112,7 +112,7 @@ func TestAnswersSayTheValueSet(t *testing.T) {
 // TestCategoriesHaveNoMean refuses the scores that only count people.
 func TestCategoriesHaveNoMean(t *testing.T) {
 	for _, name := range []string{"ces", "work_status", "eq5d5l_profile", "startback9_risk"} {
-		for _, question := range []string{"outcomes", "funnel", "compare"} {
+		for _, question := range []string{"outcomes", "funnel", "trend", "spc", "compare"} {
 			err := queries.Check(queries.Question{Name: question, Params: map[string][]string{"instrument": {name}}})
 			var e *queries.Error
 			if !errors.As(err, &e) || e.Kind != queries.InvalidArgument || !strings.Contains(e.Message, "category") {

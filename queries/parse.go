@@ -46,6 +46,12 @@ func prepare(name string, params map[string][]string, scores Scores) (*prepared,
 	case cohort.Funnel:
 		req := cohort.FunnelRequest{Request: r.request(), Overdispersed: r.flag("overdispersed")}
 		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return s.Funnel(ctx, req) }
+	case cohort.Trend:
+		req := r.trend()
+		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return s.Trend(ctx, req) }
+	case cohort.SPC:
+		req := r.chart()
+		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return charts(ctx, s, req) }
 	case cohort.Compare:
 		req := r.compare()
 		out.run = func(ctx context.Context, s *cohort.Source) (*disclosure.Table, error) { return s.Compare(ctx, req) }
@@ -202,6 +208,9 @@ func (r *reading) by(p *programme.Programme) []string {
 		r.fail("by: at most %d dimensions at a time", param.Most)
 	}
 	for _, d := range dims {
+		if _, byPeriod := r.spec.Param("period"); byPeriod && slices.Contains(timeDimensions, d) {
+			r.fail("by: %s groups people by period already: leave %s out, and choose the period", r.spec.Name, d)
+		}
 		if !slices.Contains(p.Dimensions, d) || r.spec.Name == cohort.Compare && d == "intervention" {
 			r.fail("by: people of %s are grouped by %s, not by %q", p.ID, strings.Join(p.Dimensions, ", "), d)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/cohort"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 )
 
 // compare reads a comparison.
@@ -39,11 +40,32 @@ func (r *reading) compare() cohort.CompareRequest {
 	}
 	r.canonical["interventions"] = req.Interventions
 	req.Method = r.one("method", cohort.MethodANCOVA)
-	if req.Method != cohort.MethodANCOVA && req.Method != cohort.MethodWelch {
-		r.fail("method: give %s or %s", cohort.MethodANCOVA, cohort.MethodWelch)
+	if !slices.Contains(cohort.Methods(), req.Method) {
+		r.fail("method: give one of %s", strings.Join(cohort.Methods(), ", "))
 	}
+	r.estimand(&req)
 	req.Covariates = r.covariates(p, req.Measures)
 	return req
+}
+
+// estimand reads whom the effect is about.
+func (r *reading) estimand(req *cohort.CompareRequest) {
+	asked := r.one("estimand", "")
+	if !estimator.Known(req.Method) {
+		if asked != "" {
+			r.fail("estimand: %s has none: it is for %s", req.Method, strings.Join(cohort.Methods()[2:], ", "))
+		}
+		return
+	}
+	if asked == "" {
+		asked = string(estimator.ATE)
+	}
+	of, err := estimator.Method(req.Method).Of(estimator.Estimand(asked))
+	if err != nil {
+		r.fail("estimand: %s", err)
+	}
+	req.Estimand = of
+	r.canonical["estimand"] = []string{string(of)}
 }
 
 // covariates reads formula terms of columns that were known before treatment.
@@ -71,8 +93,8 @@ func (r *reading) covariates(p *programme.Programme, measures []cohort.Measure) 
 				levels[c] = []string{"one", "another"} // whichever the data have
 			}
 		}
-		if _, err := f.Terms(levels, nil); err != nil {
-			r.fail("covariates: %q can not be summed: use columns, whole powers, products and factor()", term)
+		if _, err := f.Terms(levels, whicheverValues(f)); err != nil {
+			r.fail("covariates: %q can not be summed: use columns, whole powers, products, factor(), poly() and rcs()", term)
 		}
 	}
 	terms = slices.DeleteFunc(terms, func(t string) bool {
@@ -84,6 +106,19 @@ func (r *reading) covariates(p *programme.Programme, measures []cohort.Measure) 
 		return []string{}
 	}
 	return terms
+}
+
+// whicheverValues stand for the values that the data have.
+func whicheverValues(f design.Formula) map[string]design.Frequencies {
+	out := map[string]design.Frequencies{}
+	for _, c := range f.Curved() {
+		var some design.Frequencies
+		for v := range 100 {
+			some.Values, some.Counts = append(some.Values, float64(v)), append(some.Counts, 1)
+		}
+		out[c] = some
+	}
+	return out
 }
 
 // known are the columns that were known before treatment.

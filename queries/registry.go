@@ -7,6 +7,7 @@ import (
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/cohort"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 )
 
 // ParamKind says what form the value of a parameter has.
@@ -73,6 +74,21 @@ func Questions() []Spec {
 			Columns: disclosure.Columns(cohort.Funnel),
 		},
 		{
+			Name: cohort.Trend, Title: "Trend",
+			Description: "The mean gain of outcomes by period of referral, with its interval; a period in which nobody is modelled has a row of nobody.",
+			Params:      append(shared(), byParam("none", disclosure.MaxDimensions-1, timeDimensions...), levelParam(), periodParam()),
+			Columns:     disclosure.Columns(cohort.Trend),
+		},
+		{
+			Name: cohort.SPC, Title: "Control chart",
+			Description: "An XmR chart by period of referral by the rules of Making Data Count: limits, signals and the icons of variation and assurance in words, made of the values as shown.",
+			Params: append(shared(), byParam("none", disclosure.MaxDimensions-1, timeDimensions...), levelParam(), periodParam(),
+				Param{Name: "measure", Kind: TextParam, Default: cohort.MeanGain, Values: cohort.ChartMeasures(), Description: "what is charted; of each, higher is better"},
+				Param{Name: "fix_after", Kind: IntegerParam, Default: none, Description: "mean and limits rest on the first so many periods of a series"},
+				Param{Name: "target", Kind: NumberParam, Default: none, Description: "in points of gain or as a ratio: what assurance is about"}),
+			Columns: disclosure.Columns(cohort.SPC),
+		},
+		{
 			Name: cohort.Compare, Title: "Comparison of interventions",
 			Description: "The difference of follow-up scores between interventions in each group, and pooled over the groups: what is associated with an intervention, not its effect.",
 			Params:      compareParams(),
@@ -114,7 +130,8 @@ func compareParams() []Param {
 		{Name: "interventions", Kind: ListParam, Default: "all of the programme", Values: interventionKeys(), Description: "two or more interventions; the first is the reference"},
 		// the intervention itself is the third dimension
 		byParam(defaultBy, disclosure.MaxDimensions-1),
-		{Name: "method", Kind: TextParam, Default: cohort.MethodANCOVA, Values: []string{cohort.MethodANCOVA, cohort.MethodWelch}, Description: "ancova adjusts for baseline and covariates, with HC3 errors"},
+		{Name: "method", Kind: TextParam, Default: cohort.MethodANCOVA, Values: cohort.Methods(), Description: "ancova adjusts for baseline and covariates by regression, the methods after welch by models of treatment, outcome or both"},
+		{Name: "estimand", Kind: TextParam, Values: []string{string(estimator.ATE), string(estimator.ATT), string(estimator.ATO)}, Description: "whom the effect is about: everybody (ATE, the default), the treated (ATT), those who might have had either (ATO); overlap is about ATO, matching about ATT"},
 		{Name: "covariates", Kind: ListParam, Default: "the programme's case-mix terms", Description: "formula terms beside baseline, such as age, I(age^2), factor(sex); none for baseline alone"},
 		levelParam(),
 	}
@@ -136,8 +153,20 @@ func levelParam() Param {
 	return Param{Name: "level", Kind: NumberParam, Default: "0.95", Values: disclosure.Levels(), Description: "coverage of intervals"}
 }
 
-func byParam(def string, most int) Param {
-	return Param{Name: "by", Kind: ListParam, Default: def, Most: most, Values: dimensionNames(), Description: "dimensions that people are grouped by; none for everyone together"}
+func byParam(def string, most int, but ...string) Param {
+	names := slices.DeleteFunc(dimensionNames(), func(d string) bool { return slices.Contains(but, d) })
+	return Param{Name: "by", Kind: ListParam, Default: def, Most: most, Values: names, Description: "dimensions that people are grouped by; none for everyone together"}
+}
+
+// timeDimensions are those that a question by period does not group by beside it.
+var timeDimensions = []string{"year", "month"}
+
+func periodParam() Param {
+	return Param{
+		Name: "period", Kind: TextParam, Default: "month where referrals are known by month, else year",
+		Values:      []string{string(cohort.Month), string(cohort.Quarter), string(cohort.Year)},
+		Description: "length of the periods of referral; years are financial, and the period is the third dimension",
+	}
 }
 
 func programmeIDs() (ids []string) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries"
@@ -135,6 +136,12 @@ func specRows(t *testing.T, lines []string) (rows []episode) {
 				n = int(number)
 			case name == "fy":
 				e[name] = int(number)
+			case name == "referred_on":
+				day, err := time.Parse(time.DateOnly, values[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.referred(day)
 			case err == nil && c.Numeric():
 				e[name] = number
 			default:

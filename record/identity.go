@@ -36,6 +36,12 @@ func PatientOf(source, identifier string) PatientID {
 // epoch is the origin of versions.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// The parts of a version below its moment, in bits.
+const (
+	rankBits    = 3
+	contentBits = 9
+)
+
 // Version orders the versions of one row: milliseconds since 2000 of the
 // source's last change × 4096 + rank × 512 + nine bits of a content hash, so
 // that of two versions of one moment the higher rank wins and of two equal
@@ -44,7 +50,18 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 func Version(changed time.Time, rank int, content []byte) uint64 {
 	ms := max(changed.Sub(epoch).Milliseconds(), 0)
 	sum := sha256.Sum256(content)
-	return uint64(ms)*4096 + uint64(rank)*512 + uint64(binary.BigEndian.Uint16(sum[:])>>7)
+	return uint64(ms)<<(rankBits+contentBits) | uint64(rank)<<contentBits | uint64(binary.BigEndian.Uint16(sum[:])>>(16-contentBits))
+}
+
+// VersionMoment is the moment in a version, in milliseconds since 2000.
+func VersionMoment(version uint64) uint64 { return version >> (rankBits + contentBits) }
+
+// VersionRank is the rank in a version.
+func VersionRank(version uint64) int { return int(version >> contentBits & (1<<rankBits - 1)) }
+
+// WithRank is the version with another rank: of the same moment and content.
+func WithRank(version uint64, rank int) uint64 {
+	return version&^((1<<rankBits-1)<<contentBits) | uint64(rank)<<contentBits
 }
 
 // ResponseRank is the rank of a response's status in its version.

@@ -79,6 +79,8 @@ func describe(e record.Episode) person {
 	text("symptom_duration", e.Covariates[0].Text)
 	text("age_band", ageBand(int(e.Age)))
 	text("month", e.ReferredOn.Time().Format("2006-01")+"-01")
+	month := (int(e.ReferredOn.Time().Month())-1)/3*3 + 1
+	text("quarter", fmt.Sprintf("%d-%02d-01", e.ReferredOn.Time().Year(), month))
 	text("referred_on", e.ReferredOn.String())
 	number("age", int(e.Age), e.Age > 0)
 	number("imd_quintile", int(e.IMDDecile+1)/2, e.IMDDecile > 0)
@@ -106,7 +108,8 @@ func ageBand(age int) string {
 func addScores(random *rand.Rand, f *facts, e record.Episode, p person) {
 	response := uint64(0)
 	for _, id := range []instruments.ID{"odi", "nrs_back", "eq5d5l", "eqvas"} {
-		score := instruments.ScoresOf(id)[0]
+		scores := instruments.ScoresOf(id)
+		score := scores[min(1, len(scores)-1)] // of EQ-5D the one that the questions name
 		for _, timepoint := range []string{"baseline", "12m"} {
 			if random.IntN(4) == 0 {
 				continue

@@ -142,7 +142,7 @@ func TestCountEqualsGo(t *testing.T) {
 	s, _ := open(t)
 	rows := people(t, s, 400, 1)
 	random := rand.New(rand.NewPCG(5, 5))
-	dimensions := []string{"region", "sex", "age_band", "imd_quintile", "year", "month", "startback_risk", "provider", "bmi", "symptom_duration", "prior_surgery"}
+	dimensions := []string{"region", "sex", "age_band", "imd_quintile", "year", "month", "quarter", "startback_risk", "provider", "bmi", "symptom_duration", "prior_surgery"}
 	for round := range 120 {
 		sel := read.Selection{Programme: "back-pain", Where: randomPredicate(random, round%4)}
 		random.Shuffle(len(dimensions), func(i, j int) { dimensions[i], dimensions[j] = dimensions[j], dimensions[i] })

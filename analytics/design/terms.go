@@ -7,21 +7,13 @@ func (m *Matrix) Contains(a, b int) bool { return m.sets[b-1]&^m.sets[a-1] == 0 
 // Without returns the design without the terms at those places (the intercept
 // is 0); rows and response are shared.
 func (m *Matrix) Without(terms map[int]bool) *Matrix {
-	out := *m
-	out.Names, out.Assign = nil, nil
 	var kept []int
 	for j, t := range m.Assign {
 		if !terms[t] {
 			kept = append(kept, j)
-			out.Names, out.Assign = append(out.Names, m.Names[j]), append(out.Assign, t)
 		}
 	}
-	columns := make([][]float64, len(kept))
-	for k, j := range kept {
-		columns[k] = m.Column(j)
-	}
-	out.fill(columns)
-	return &out
+	return m.Keep(kept)
 }
 
 // Append returns the design with one more column, of no term of the formula.
@@ -47,4 +39,18 @@ func (m *Matrix) Assigned(term int) []int {
 		}
 	}
 	return out
+}
+
+// Keep returns the design of the columns at those places, in their order; rows
+// and response are shared.
+func (m *Matrix) Keep(places []int) *Matrix {
+	out := *m
+	out.Names, out.Assign = nil, nil
+	columns := make([][]float64, len(places))
+	for k, j := range places {
+		out.Names, out.Assign = append(out.Names, m.Names[j]), append(out.Assign, m.Assign[j])
+		columns[k] = m.Column(j)
+	}
+	out.fill(columns)
+	return &out
 }

@@ -53,7 +53,7 @@ func (o *Rows) ByRows(labels []int) (*Clustered, error) {
 			clusters = append(clusters, Cluster{Gram: NewSym(o.P), Score: make([]float64, o.P)})
 		}
 		x := o.Design.Row(i)
-		clusters[g].Gram.addOuter(x, 1)
+		clusters[g].Gram.AddOuter(x, 1)
 		for j, v := range x {
 			clusters[g].Score[j] += v * o.Residuals[i]
 		}
@@ -79,7 +79,7 @@ func (f *Fit) ByMoments(groups []moments.Matrix, y int, x []int) (*Clustered, er
 				c.Gram.Set(a, b, m.Sum(i, j))
 			}
 		}
-		fitted := c.Gram.times(f.Coef)
+		fitted := c.Gram.Times(f.Coef)
 		for a, i := range x {
 			c.Score[a] = m.Sum(i, y) - fitted[a]
 		}
@@ -135,9 +135,9 @@ func (c *Clustered) Covariance(kind CRKind) (Sym, error) {
 				return Sym{}, err
 			}
 		}
-		meat.addOuter(v, 1)
+		meat.AddOuter(v, 1)
 	}
-	cov := f.Inv.sandwich(meat)
+	cov := f.Inv.Sandwich(meat)
 	count, n := float64(len(c.clusters)), float64(f.N)
 	switch kind {
 	case CR1:
@@ -225,7 +225,7 @@ func (c *Clustered) Satterthwaite() ([]float64, error) {
 			s, norm := mat.Dot(&a, &w), mat.Dot(&w, &w)
 			trace[k] += s - norm
 			square[k] += s*s - 2*s*norm
-			outer[k].addOuter(w.RawVector().Data, 1)
+			outer[k].AddOuter(w.RawVector().Data, 1)
 		}
 	}
 	df := make([]float64, p)

@@ -43,3 +43,9 @@ func WithoutCollinear[T any](x []int, keep int, fit func(x []int) (T, error)) (r
 		kept, dropped = slices.Delete(kept, at, at+1), append(dropped, c.Place)
 	}
 }
+
+// NewCollinear is the ErrCollinear of another family's fit: the column at place
+// of that name, and why, such as "is a combination of those before it".
+func NewCollinear(place int, name, why string) *Collinear {
+	return &Collinear{Place: place, Name: name, why: why}
+}

@@ -82,7 +82,7 @@ func (f *Fit) Contrast(weights []float64, cov Sym, level float64) (analytics.Tes
 		one.Coef[0] += w * f.Coef[i]
 	}
 	v := NewSym(1)
-	v.Set(0, 0, cov.quadratic(weights))
+	v.Set(0, 0, cov.Quadratic(weights))
 	return one.EstimateDF(0, v, float64(f.DF()), level)
 }
 

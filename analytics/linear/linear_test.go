@@ -206,7 +206,7 @@ func TestMomentsAreRows(t *testing.T) {
 		meat := NewSym(f.P)
 		for i, e := range r.Residuals {
 			h := f.Leverage(r.Design.Row(i))
-			meat.addOuter(r.Design.Row(i), e*e*HC3.Weight(h, f.N, f.P))
+			meat.AddOuter(r.Design.Row(i), e*e*HC3.Weight(h, f.N, f.P))
 		}
 		cov, err := f.RobustFromMeat(meat.Data, HC3)
 		if err != nil {

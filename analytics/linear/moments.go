@@ -124,7 +124,7 @@ func (f *Fit) assemble(m moments.Matrix, x []int, intercept int, others []int, i
 	for k, i := range others {
 		means[k], _ = m.Mean(i)
 	}
-	shift := inv.times(means)
+	shift := inv.Times(means)
 	place := map[int]int{} // column to its place among others
 	for k, i := range others {
 		place[i] = k

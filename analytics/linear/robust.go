@@ -59,7 +59,7 @@ func (f *Fit) RobustFromMeat(meat []float64, kind HCKind) (Sym, error) {
 	if len(meat) != len(f.Inv.Data) {
 		return Sym{}, fmt.Errorf("linear: a meat of %d cells for %d coefficients: %w", len(meat), f.P, analytics.ErrInvalidParameter)
 	}
-	cov := f.Inv.sandwich(Sym{N: f.P, Data: meat})
+	cov := f.Inv.Sandwich(Sym{N: f.P, Data: meat})
 	if kind == HC1 {
 		cov = cov.Scale(HC1.Weight(0, f.N, f.P))
 	}
@@ -67,7 +67,7 @@ func (f *Fit) RobustFromMeat(meat []float64, kind HCKind) (Sym, error) {
 }
 
 // Leverage returns h = x′(X′X)⁻¹x of one row or covariate pattern.
-func (f *Fit) Leverage(x []float64) float64 { return f.Inv.quadratic(x) }
+func (f *Fit) Leverage(x []float64) float64 { return f.Inv.Quadratic(x) }
 
 // leastLeft is the least share 1 − h of a residual that HC2 to HC4 weight up:
 // below it the residual is rounding.
@@ -87,7 +87,7 @@ func (o *Rows) HC(kind HCKind) (Sym, error) {
 		if kind != HC1 {
 			w = kind.Weight(h, o.N, o.P)
 		}
-		meat.addOuter(o.Design.Row(i), w*e*e)
+		meat.AddOuter(o.Design.Row(i), w*e*e)
 	}
 	return o.RobustFromMeat(meat.Data, kind)
 }

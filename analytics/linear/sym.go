@@ -36,8 +36,8 @@ func (s Sym) Scale(c float64) Sym {
 	return out
 }
 
-// addOuter adds w·x·x′.
-func (s Sym) addOuter(x []float64, w float64) {
+// AddOuter adds in place w·x·x′.
+func (s Sym) AddOuter(x []float64, w float64) {
 	at := 0
 	for i := range x {
 		f := w * x[i]
@@ -48,8 +48,8 @@ func (s Sym) addOuter(x []float64, w float64) {
 	}
 }
 
-// times returns the product with a vector.
-func (s Sym) times(x []float64) []float64 {
+// Times returns the product with a vector.
+func (s Sym) Times(x []float64) []float64 {
 	out := make([]float64, s.N)
 	for i := range out {
 		for j := range x {
@@ -59,8 +59,8 @@ func (s Sym) times(x []float64) []float64 {
 	return out
 }
 
-// sandwich returns s·m·s.
-func (s Sym) sandwich(m Sym) Sym {
+// Sandwich returns s·m·s.
+func (s Sym) Sandwich(m Sym) Sym {
 	half := make([][]float64, s.N) // rows of s·m
 	for i := range half {
 		row := make([]float64, s.N)
@@ -84,10 +84,10 @@ func (s Sym) sandwich(m Sym) Sym {
 	return out
 }
 
-// quadratic returns x′·s·x.
-func (s Sym) quadratic(x []float64) float64 {
+// Quadratic returns x′·s·x.
+func (s Sym) Quadratic(x []float64) float64 {
 	var v float64
-	for i, y := range s.times(x) {
+	for i, y := range s.Times(x) {
 		v += x[i] * y
 	}
 	return v

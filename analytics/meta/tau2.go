@@ -133,28 +133,32 @@ func (s sample) profile(tau2 float64, restricted bool) float64 {
 	return l
 }
 
-// likelihood finds the maximum over tau² ≥ 0. The likelihood may have several
-// peaks: the score is followed over a fine grid, each fall through 0 is solved,
-// and the highest peak, the edge at 0 included, is taken.
+// likelihood finds the maximum over tau² ≥ 0.
 func (s sample) likelihood(restricted bool) (float64, error) {
 	squares, meanV := s.spread()
-	limit := 10 * (squares + meanV)
-	for i := 0; s.score(limit, restricted) > 0; i++ {
+	return highest(func(t float64) float64 { return s.score(t, restricted) }, func(t float64) float64 { return s.profile(t, restricted) }, 10*(squares+meanV))
+}
+
+// highest finds where a log-likelihood of tau² ≥ 0 is largest. It may have several
+// peaks: the score is followed over a fine grid up to the limit, each fall through
+// 0 is solved, and the highest peak, the edge at 0 included, is taken.
+func highest(score, profile func(tau2 float64) float64, limit float64) (float64, error) {
+	for i := 0; score(limit) > 0; i++ {
 		if limit *= 4; i == 100 {
 			return 0, fmt.Errorf("meta: the likelihood of tau² has no maximum: %w", analytics.ErrNotConverged)
 		}
 	}
 	const steps = 200
-	best, height := 0.0, s.profile(0, restricted)
-	left, before := 0.0, s.score(0, restricted)
+	best, height := 0.0, profile(0)
+	left, before := 0.0, score(0)
 	for i := 1; i <= steps; i++ {
 		share := float64(i) / steps
 		right := limit * share * share * share
-		after := s.score(right, restricted)
+		after := score(right)
 		if before > 0 && after <= 0 {
-			root, ok := dist.Root(func(t float64) float64 { return s.score(t, restricted) }, left, right)
-			if ok && s.profile(root, restricted) > height {
-				best, height = root, s.profile(root, restricted)
+			root, ok := dist.Root(score, left, right)
+			if ok && profile(root) > height {
+				best, height = root, profile(root)
 			}
 		}
 		left, before = right, after

@@ -7,6 +7,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/describe"
 	"github.com/lumbar-health/lumbar/analytics/dist"
+	"github.com/lumbar-health/lumbar/analytics/twosample"
 )
 
 // Responsiveness holds standardised changes, second − first, all without unit
@@ -52,19 +53,12 @@ func Indices(first, second []float64) (Responsiveness, error) {
 		return Responsiveness{}, err
 	}
 	n, r := float64(c.N), *c.Correlation
-	out := Responsiveness{SRM: c.Value / c.StdDev, EffectSize: c.Value / s0, DAverage: c.Value / math.Sqrt((s0*s0+s1*s1)/2), J: smallSample(n - 1), HalfSD: s0 / 2}
+	out := Responsiveness{SRM: c.Value / c.StdDev, EffectSize: c.Value / s0, DAverage: c.Value / math.Sqrt((s0*s0+s1*s1)/2), J: twosample.SmallSample(n - 1), HalfSD: s0 / 2}
 	out.DRepeated = out.SRM * math.Sqrt(2*(1-r))
 	out.SMCR, out.SMCC = out.J*out.EffectSize, out.J*out.SRM
 	out.SMCRVariance = 2*(1-r)/n + out.SMCR*out.SMCR/(2*n)
 	out.SMCCVariance = 1/n + out.SMCC*out.SMCC/(2*n)
 	return out, nil
-}
-
-// smallSample is Hedges's exact factor.
-func smallSample(m float64) float64 {
-	a, _ := math.Lgamma(m / 2)
-	b, _ := math.Lgamma((m - 1) / 2)
-	return math.Exp(a-b) / math.Sqrt(m/2)
 }
 
 // Reliable counts people whose change is more than measurement error. SEM is

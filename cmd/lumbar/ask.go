@@ -149,7 +149,7 @@ func writeTable(w io.Writer, a *queries.Answer) error {
 }
 
 func isWord(k disclosure.Kind) bool {
-	return k == disclosure.KindDimension || k == disclosure.KindText || k == disclosure.KindFlag
+	return k == disclosure.KindDimension || k == disclosure.KindText || k == disclosure.KindFlag || k == disclosure.KindWord
 }
 
 func cellText(row disclosure.Row, i int, c disclosure.Column) string {

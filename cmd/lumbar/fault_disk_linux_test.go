@@ -13,9 +13,11 @@ import (
 )
 
 // TestFaultFullDisk: with journal and engine on a disk that is full, answers are
-// refused with 503 and when to come again; none that was acknowledged is lost;
-// and once there is room they are taken again without a restart. It runs in a
-// process with mounts of its own, to have a small disk.
+// refused with 503 and when to come again; none that was acknowledged is lost,
+// though the embedded engine keeps silent about what it could not write; and
+// once there is room they are taken again without a restart of the program. The
+// disk fills at once and several times, to meet inserts and merges half way. It
+// runs in a process with mounts of its own, to have a small disk.
 func TestFaultFullDisk(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(ownMounts) == "" {
@@ -36,12 +38,14 @@ func TestFaultFullDisk(t *testing.T) {
 	ledger := load.NewLedger(loadWorld("full", seed))
 	plan := load.NewPlan(seed)
 	l := load.Start(t.Context(), v.client, load.Options{Plan: plan, Ledger: ledger, Workers: 16, Seed: seed, Pace: 150, Again: 5})
-	answered(t, l, 500)
-	release := keepFull(t, v.in.dir)
-	eventually(t, "answers are refused", func() bool { return l.Refused() >= 100 })
-	before := l.Answers()
-	release()
-	answered(t, l, before+500)
+	for range 3 {
+		answered(t, l, l.Answers()+300)
+		refused := l.Refused()
+		release := keepFull(t, v.in.dir)
+		eventually(t, "answers are refused", func() bool { return l.Refused() >= refused+50 })
+		release()
+	}
+	answered(t, l, l.Answers()+300)
 	plan.StopAfter(0)
 	report := finished(t, l)
 	b := v.balanced(t, ledger)
@@ -64,7 +68,7 @@ func keepFull(t *testing.T, dir string) (release func()) {
 	stop := make(chan struct{})
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		block := make([]byte, 4096)
+		block := make([]byte, 1<<20)
 		for {
 			select {
 			case <-stop:
@@ -72,6 +76,7 @@ func keepFull(t *testing.T, dir string) (release func()) {
 			default:
 			}
 			if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
+				block = block[:4096]
 				time.Sleep(time.Millisecond)
 			} else if err != nil {
 				t.Error(err)

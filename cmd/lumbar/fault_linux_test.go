@@ -71,6 +71,7 @@ func newVictim(t testing.TB, env ...string) *victim {
 func (v *victim) start(t testing.TB) {
 	t.Helper()
 	v.p = v.demo(t).start(t)
+	told(t, v.p)
 	at := v.p.address(t)
 	var err error
 	if v.client == nil {
@@ -94,6 +95,15 @@ func (v *victim) startInVain(t testing.TB, after time.Duration) {
 	case <-time.After(after):
 	}
 	v.p.kill(t)
+}
+
+// told logs the end of what a process had to say, where its test fails.
+func told(t testing.TB, p *process) {
+	t.Cleanup(func() {
+		if text := p.err.String(); t.Failed() {
+			t.Logf("the last that the program said:\n%s", text[max(0, len(text)-8<<10):])
+		}
+	})
 }
 
 // demo is the program as a command that has not started.

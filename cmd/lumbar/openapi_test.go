@@ -77,7 +77,8 @@ func TestOpenAPIIsTrue(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/v1/outcomes?by=provider,year", "/v1/funnel", "/v1/instruments", "/v1/instruments/odi", "/v1/programmes", "/v1/interventions"} {
+	for _, path := range []string{"/v1/outcomes?by=provider,year", "/v1/funnel",
+		"/v1/trend?by=region&period=quarter", "/v1/spc?measure=response_ratio&target=0.5&fix_after=2&period=quarter", "/v1/instruments", "/v1/instruments/odi", "/v1/programmes", "/v1/interventions"} {
 		checkAnswer(t, described, server.URL, http.MethodGet, path, "")
 	}
 	for _, d := range instruments.All() {

@@ -22,7 +22,7 @@ const asProgram = "LUMBAR_TEST_AS_PROGRAM"
 
 // patience ends a test that waits for something that does not come. No test
 // passes or fails by how long something took.
-const patience = 2 * time.Minute
+const patience = 8 * time.Minute
 
 // process is the program in a process of its own.
 type process struct {

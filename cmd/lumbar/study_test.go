@@ -1,120 +1,28 @@
 package main
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/internal/analyst"
 	"github.com/lumbar-health/lumbar/programme"
-	"github.com/lumbar-health/lumbar/record"
 	"github.com/lumbar-health/lumbar/simulate"
 )
 
-// analysed are the columns of a study's file, as the programme's outcome table
-// names them.
-var analysed = []string{
-	"intervention", "sex", "age", "imd_quintile", "startback_risk", "region", "symptom_duration", "smoker", "bmi", "odi_baseline", "odi_12m",
-}
-
-// studyFile writes the people of a simulated programme as an analyst's file, by
-// plain Go over the wire rows: no engine, no store. A row is an episode with the
-// usable ODI nearest to each target day.
+// studyFile writes the people of a simulated programme as an analyst's file: no
+// engine, no store.
 func studyFile(t *testing.T, g *simulate.Generator, path string) {
 	t.Helper()
-	answers := usableODI(g)
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	if err := w.Write(analysed); err != nil {
-		t.Fatal(err)
-	}
-	p := programme.Default()
-	for e := range g.Episodes() {
-		covariate := func(name string) string {
-			for i, c := range p.Covariates {
-				if v := e.Covariates[i]; c.Name == name && !v.Absent {
-					if c.Kind == programme.Category {
-						return v.Text
-					}
-					return strconv.Itoa(int(v.Int))
-				}
-			}
-			return ""
-		}
-		quintile := ""
-		if e.IMDDecile > 0 {
-			quintile = strconv.Itoa(int(e.IMDDecile+1) / 2)
-		}
-		row := []string{e.Intervention, e.Sex, strconv.Itoa(int(e.Age)), quintile, e.StarTBackRisk, e.Region,
-			covariate("symptom_duration"), covariate("smoker"), covariate("bmi"),
-			nearest(t, p, e, "baseline", answers[e.Episode]), nearest(t, p, e, "12m", answers[e.Episode])}
-		if err := w.Write(row); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.Flush()
-	save(t, path, b.Bytes())
-}
-
-// usableODI are the ODI responses that count, by episode: the newest version of
-// each, finished, given by the patient.
-func usableODI(g *simulate.Generator) map[string][]simulate.Response {
-	current := map[string]simulate.Response{}
-	var order []string
-	for r := range g.Responses() {
-		if r.Instrument != "odi" {
-			continue
-		}
-		old, known := current[r.ID.Value]
-		if !known {
-			order = append(order, r.ID.Value)
-		}
-		if !known || r.SourceVersion >= old.SourceVersion {
-			current[r.ID.Value] = r
-		}
-	}
-	usable := map[string][]simulate.Response{}
-	for _, id := range order {
-		if r := current[id]; r.ReportedBy == "patient" && (r.Status == "completed" || r.Status == "amended") {
-			usable[r.Episode] = append(usable[r.Episode], r)
-		}
-	}
-	return usable
-}
-
-// nearest is the ODI of the answer nearest to the timepoint's target day, of
-// those within its window; empty where there is none.
-func nearest(t *testing.T, p *programme.Programme, e simulate.Episode, key string, answers []simulate.Response) string {
-	t.Helper()
-	odi, err := instruments.Lookup("odi", "")
+	text, err := analyst.CSV(g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tp, _ := p.Timepoint(key)
-	anchor := e.FirstContactOn
-	if tp.Anchor == programme.AnchorStart && e.TreatmentStart-e.FirstContactOn <= 90 {
-		anchor = e.TreatmentStart
-	}
-	scored := make([]instruments.Scored, len(odi.Scores))
-	best, text := math.MaxInt, ""
-	for _, r := range answers {
-		if err := odi.Score(&instruments.Administration{Codes: r.Answers}, scored); err != nil {
-			t.Fatal(err)
-		}
-		day := int(record.DateOf(r.AnsweredAt)-anchor) - tp.Target
-		if !scored[0].Known || day < -tp.Before || day > tp.After || max(day, -day) >= best {
-			continue
-		}
-		best, text = max(day, -day), strconv.FormatFloat(odi.Scores[0].Points(scored[0].Units), 'g', -1, 64)
-	}
-	return text
+	save(t, path, text)
 }
 
 // studied is the answer of a study.
@@ -222,8 +130,14 @@ methods: [crude, ancova]
 		"covariates: [odi_baseline, age, factor(imd_quintile), factor(region)]\nvariance: {kind: HC1}\n",
 		"covariates: [odi_baseline, I(odi_baseline^2), bmi, smoker, factor(symptom_duration)]\nvariance: {kind: HC2}\n",
 		"covariates: [odi_baseline, age, factor(sex), factor(imd_quintile), factor(startback_risk)]\nvariance: {kind: HC3}\n",
+		"covariates: ['rcs(odi_baseline, 4)', 'poly(age, 2)', factor(sex)]\n",
+		"covariates: [odi_baseline, age, factor(sex), factor(startback_risk)]\nvariance: {kind: cluster}\ncluster: region\n",
 		"covariates: [odi_baseline, age, factor(sex)]\neligibility: 'age >= 40 and odi_baseline >= 20 and not (sex = \"male\" and smoker = 1)'\nlevel: 0.9\n",
 	} {
+		protocol := protocol
+		if strings.Contains(more, "odi_baseline, ") {
+			protocol = strings.Replace(protocol, "[crude, ancova]", "[crude, ancova, gcomputation, ipw, overlap, aipw, entropy_balancing, matching]", 1)
+		}
 		store := runStudy(t, protocol+more, "--undisclosed", "--data", in.dir)
 		file := runStudy(t, protocol+more+"data: {file: "+path+"}\n")
 		for name, tables := range map[string][2][]row{

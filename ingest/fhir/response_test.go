@@ -38,7 +38,7 @@ func TestStatus(t *testing.T) {
 		"entered-in-error": record.EnteredInError, "stopped": record.Stopped,
 	} {
 		v := kept(t, change(odi(), "completed", status)).Responses[0]
-		if v.Status != want || int(v.Version>>9&7) != record.ResponseRank(want) {
+		if v.Status != want || record.VersionRank(v.Version) != record.ResponseRank(want) {
 			t.Errorf("%s: status %d of rank %d", status, v.Status, v.Version>>9&7)
 		}
 	}

@@ -94,7 +94,7 @@ func (in *installation) submit(t *testing.T, text []byte) ingest.Mark {
 // settled waits until all is in the store; it returns the data version.
 func (in *installation) settled(t *testing.T) uint64 {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer stop()
 	if err := in.intake.Drained(ctx); err != nil {
 		t.Fatal(err)

@@ -231,7 +231,7 @@ func columnType(m disclosure.Measure) string {
 		return "boolean"
 	}
 	switch m.Kind {
-	case disclosure.KindText, disclosure.KindFlag:
+	case disclosure.KindText, disclosure.KindFlag, disclosure.KindWord:
 		return "string"
 	case disclosure.KindCount:
 		return "integer"

@@ -25,19 +25,32 @@ const rarely = 0.5
 // caseMix returns the terms of the programme's case-mix model beside baseline,
 // and the columns that a modelled record must have for them.
 func (s *Source) caseMix(ctx context.Context, p *programme.Programme, m Measure) (terms []moments.Term, columns, left []string, err error) {
-	return s.covariates(ctx, p, m, p.CaseMix)
+	a, err := s.covariates(ctx, p, m, p.CaseMix, eligible(p, m))
+	return a.terms, a.columns, a.left, err
+}
+
+// adjustment is what a comparison adjusts for beside baseline.
+type adjustment struct {
+	terms   []moments.Term
+	formula []string // the terms as they are written
+	columns []string // that a record must have for them
+	left    []string // columns that are left out, because too little is known of them
+}
+
+// beside is the one-sided formula of baseline and the terms.
+func (a adjustment) beside(m Measure) string {
+	return "~ " + strings.Join(append([]string{m.Baseline()}, a.formula...), " + ")
 }
 
 // covariates turns formula terms into columns that the store can sum. A column
 // that is known of fewer than half the episodes, or has one level, is left out
-// with its terms.
-func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measure, formula []string) (terms []moments.Term, columns, left []string, err error) {
+// with its terms. Curves are fitted to the complete records among those asked.
+func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measure, formula []string, among read.Predicate) (a adjustment, err error) {
 	levels := map[string][]string{}
-	var kept []string
 	for _, term := range formula {
 		own, err := design.Parse("~ " + baselineWord.ReplaceAllString(term, m.Baseline()))
 		if err != nil {
-			return nil, nil, nil, err
+			return a, err
 		}
 		usable := true
 		for _, c := range own.Columns() {
@@ -46,31 +59,63 @@ func (s *Source) covariates(ctx context.Context, p *programme.Programme, m Measu
 			}
 			known, err := s.known(ctx, p, c, IsFactor(p, term, c))
 			if err != nil {
-				return nil, nil, nil, err
+				return a, err
 			}
 			if known.share < rarely || known.levels != nil && len(known.levels) < 2 {
 				usable = false
-				left = union(left, c)
+				a.left = union(a.left, c)
 				break
 			}
 			levels[c] = known.levels
-			if !slices.Contains(columns, c) {
-				columns = append(columns, c)
+			if !slices.Contains(a.columns, c) {
+				a.columns = append(a.columns, c)
 			}
 		}
 		if usable {
-			kept = append(kept, own.String()[2:])
+			a.formula = append(a.formula, own.String()[2:])
 		}
 	}
-	if len(kept) == 0 {
-		return nil, nil, left, nil
+	a.columns = slices.DeleteFunc(a.columns, func(c string) bool { return c == m.Baseline() })
+	if len(a.formula) == 0 {
+		return a, nil
 	}
-	all, err := design.Parse("~ " + strings.Join(kept, " + "))
+	all, err := design.Parse("~ " + strings.Join(a.formula, " + "))
 	if err != nil {
-		return nil, nil, nil, err
+		return a, err
 	}
-	terms, err = all.Terms(levels, nil)
-	return terms, slices.DeleteFunc(columns, func(c string) bool { return c == m.Baseline() }), left, err
+	known, err := Frequencies(ctx, s.reader, read.Selection{Programme: p.ID, Where: among}, append([]string{m.Baseline(), m.FollowUp()}, a.columns...), all)
+	if err != nil {
+		return a, err
+	}
+	a.terms, err = all.Terms(levels, known)
+	return a, err
+}
+
+// histograms is what Frequencies asks of the store.
+type histograms interface {
+	Histogram(ctx context.Context, q read.HistogramQuestion) ([]read.Histogram, error)
+}
+
+// Frequencies reads how often each value of the columns within a formula's
+// poly() and rcs() occurs among the complete people of a selection, which the
+// curves are fitted to.
+func Frequencies(ctx context.Context, r histograms, of read.Selection, complete []string, f design.Formula) (map[string]design.Frequencies, error) {
+	known := map[string]design.Frequencies{}
+	for _, column := range f.Curved() {
+		found, err := r.Histogram(ctx, read.HistogramQuestion{Selection: of, Column: column, Complete: complete})
+		if err != nil {
+			return nil, err
+		}
+		var all design.Frequencies
+		for _, h := range found {
+			all.Values = h.Values
+			for _, n := range h.Counts {
+				all.Counts = append(all.Counts, float64(n))
+			}
+		}
+		known[column] = all
+	}
+	return known, nil
 }
 
 // IsFactor says whether a term treats a column as a category.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 )
 
 // notes are the words that must stand beside a comparison (domain 4.9).
@@ -38,13 +39,17 @@ func (d *comparison) notes() []string {
 // errorNotes say what the intervals allow for.
 func (d *comparison) errorNotes() []string {
 	const without = "do not allow for people of one provider resembling each other"
+	kinds := [2]string{"CR2, Satterthwaite", "HC3"}
+	if estimator.Known(d.Method) {
+		kinds = [2]string{"influence by provider", "influence of each person, which allows for the estimated scores"}
+	}
 	switch {
 	case d.clustered && d.unclustered:
-		return []string{fmt.Sprintf("Errors allow for people of one provider resembling each other (CR2, Satterthwaite) in groups of %d providers and more; elsewhere they %s (HC3).", clustersForRobust, without)}
+		return []string{fmt.Sprintf("Errors allow for people of one provider resembling each other (%s) in groups of %d providers and more; elsewhere they %s (%s).", kinds[0], clustersForRobust, without, kinds[1])}
 	case d.clustered:
-		return []string{"Errors allow for people of one provider resembling each other (CR2, Satterthwaite)."}
+		return []string{"Errors allow for people of one provider resembling each other (" + kinds[0] + ")."}
 	case d.unclustered:
-		return []string{"Errors " + without + " (HC3)."}
+		return []string{"Errors " + without + " (" + kinds[1] + ")."}
 	case d.Method == MethodWelch:
 		return []string{"Errors " + without + "."}
 	}
@@ -63,7 +68,11 @@ func (d *comparison) limits() []string {
 	if d.unpooled {
 		notes = append(notes, "Pooling the groups did not converge: the pooled row has no estimate.")
 	}
-	return append(notes, "Not done here: overlap weights, weights for non-response, and a comparison of completers with those who did not answer.")
+	if d.separate {
+		notes = append(notes, "A group where the covariates tell the arms apart has no estimate: nobody there might have had either treatment.")
+	}
+	notes = append(notes, d.cautions...)
+	return append(notes, "Not done here: weights for non-response, and a comparison of completers with those who did not answer; a study protocol does the first.")
 }
 
 // completeness says which share of the people compared has a complete record,

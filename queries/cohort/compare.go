@@ -12,21 +12,34 @@ import (
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 	"github.com/lumbar-health/lumbar/store/read"
 )
 
-// Methods of a comparison.
+// Methods of a comparison beside those of package estimator.
 const (
 	MethodWelch  = "welch"
 	MethodANCOVA = "ancova"
 )
+
+// Methods lists them, the two that need no model of the treatment first.
+func Methods() []string {
+	out := []string{MethodANCOVA, MethodWelch}
+	for _, m := range estimator.Methods() {
+		out = append(out, string(m))
+	}
+	return out
+}
 
 // CompareRequest is a comparison of interventions on the follow-up score.
 type CompareRequest struct {
 	Request
 	// Interventions are two or more; the first is the reference.
 	Interventions []string
-	Method        string
+	// Method is MethodWelch, MethodANCOVA or one of estimator.Methods.
+	Method string
+	// Estimand is whom an estimator's effect is about; those two have none.
+	Estimand estimator.Estimand
 	// Covariates are formula terms beside baseline, for ancova. Nil means those
 	// of the programme's case-mix model.
 	Covariates []string
@@ -75,6 +88,8 @@ type comparison struct {
 	terms    []moments.Term // intercept, baseline, follow-up, covariates
 	complete []string
 	left     []string // covariates left out
+	formula  string   // of baseline and covariates, for an estimator
+	patterns *cells   // nil where the method needs none
 	keys     [][]string
 	arms     map[string]read.Group // by CellKey of group and intervention
 	// providers are the moments of each arm by provider, where they are asked for.
@@ -85,6 +100,8 @@ type comparison struct {
 	clustered, unclustered bool            // which errors were used
 	alone                  bool            // one person alone determined a coefficient of some group
 	apart                  bool            // the arms of a shown group differ before treatment
+	separate               bool            // an estimator found no overlap of the arms in some group
+	cautions               []string        // of an estimator
 	unpooled               bool            // pooling did not converge
 }
 
@@ -94,19 +111,19 @@ func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*
 		terms:    []moments.Term{moments.Intercept(), moments.Column(m.Baseline()), moments.Column(m.FollowUp())},
 		complete: []string{m.Baseline(), m.FollowUp()},
 	}
-	if r.Method == MethodANCOVA {
+	if r.Method != MethodWelch {
 		formula := r.Covariates
 		if formula == nil {
 			formula = r.Programme.CaseMix
 		}
-		terms, columns, left, err := s.covariates(ctx, r.Programme, m, formula)
+		a, err := s.covariates(ctx, r.Programme, m, formula, d.among(r.Interventions))
 		if err != nil {
 			return nil, err
 		}
-		d.terms, d.complete, d.left = append(d.terms, terms...), append(d.complete, columns...), left
+		d.terms, d.complete, d.left, d.formula = append(d.terms, a.terms...), append(d.complete, a.columns...), a.left, a.beside(m)
 	}
 	by := union(r.By, dimIntervention)
-	byProvider := r.Method == MethodANCOVA && fills(r.Programme, dimProvider)
+	byProvider := r.Method != MethodWelch && fills(r.Programme, dimProvider)
 	if byProvider {
 		by = union(by, dimProvider)
 	}
@@ -132,7 +149,10 @@ func (s *Source) comparison(ctx context.Context, r CompareRequest, m Measure) (*
 			d.providers[arm][providerOf(by, g.Key)] = g.Moments
 		}
 	}
-	return d, nil
+	if estimator.Known(r.Method) {
+		d.patterns, err = s.cells(ctx, d)
+	}
+	return d, err
 }
 
 // add adds one of the store's groups to an arm.
@@ -282,12 +302,18 @@ func (s *Source) contrast(ctx context.Context, d *comparison, key []string, cont
 	}
 	var estimate disclosure.Sampling
 	var err error
-	if d.Method == MethodWelch {
+	switch d.Method {
+	case MethodWelch:
 		estimate, err = welch(c, t, d.Level)
-	} else {
+	case MethodANCOVA:
 		estimate, err = s.ancova(ctx, d, key, control, treated)
+	default:
+		estimate, err = d.effect(ctx, key, control, treated)
 	}
 	switch {
+	case errors.Is(err, analytics.ErrNotConverged): // the covariates tell the arms apart
+		d.mark(func() { d.separate = true })
+		return out, nil
 	case errors.Is(err, read.ErrLeverage):
 		d.mark(func() { d.alone = true })
 		return out, nil

@@ -36,6 +36,10 @@ type group struct {
 	responders, responderBase  int64
 }
 
+func newGroup(key []string) *group {
+	return &group{key: key, perProcedure: map[string]moments.Matrix{}, weights: map[string]int64{}, providers: map[string]describe.Cluster{}}
+}
+
 // groups reads one measure's groups, in order.
 func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *reference) ([]*group, error) {
 	by, found, err := s.outcomeGroups(ctx, r, m, ref)
@@ -47,7 +51,7 @@ func (s *Source) groups(ctx context.Context, r Request, m Measure, ref *referenc
 		key := pick(f.Key, by, r.By)
 		g := all[disclosure.CellKey(key)]
 		if g == nil {
-			g = &group{key: key, perProcedure: map[string]moments.Matrix{}, weights: map[string]int64{}, providers: map[string]describe.Cluster{}}
+			g = newGroup(key)
 			all[disclosure.CellKey(key)] = g
 		}
 		if err := g.add(r.Programme, m, by, f); err != nil {
@@ -83,6 +87,19 @@ func (s *Source) outcomeGroups(ctx context.Context, r Request, m Measure, ref *r
 
 // add merges one of the store's groups.
 func (g *group) add(p *programme.Programme, m Measure, by []string, f read.Group) error {
+	if err := g.sum(m, providerOf(by, f.Key), f); err != nil || f.Moments.N == 0 {
+		return err
+	}
+	key := stratumKey(p, by, f.Key)
+	if err := mergeInto(g.perProcedure, procedureOf(key), f.Moments); err != nil {
+		return err
+	}
+	g.weights[key] += f.Moments.N
+	return nil
+}
+
+// sum adds one of the store's groups, of one provider, without its strata.
+func (g *group) sum(m Measure, provider string, f read.Group) error {
 	g.eligible += f.Eligible
 	if f.Moments.N == 0 {
 		return nil
@@ -95,16 +112,12 @@ func (g *group) add(p *programme.Programme, m Measure, by []string, f read.Group
 		return err
 	}
 	g.all = whole[""]
-	key := stratumKey(p, by, f.Key)
-	if err := mergeInto(g.perProcedure, procedureOf(key), f.Moments); err != nil {
-		return err
+	if len(f.Moments.Terms) > atFollowUp {
+		cluster := g.providers[provider]
+		cluster.N += f.Moments.N
+		cluster.Sum += gainOf(m).Sum(f.Moments)
+		g.providers[provider] = cluster
 	}
-	g.weights[key] += f.Moments.N
-	gain := gainOf(m)
-	provider := g.providers[providerOf(by, f.Key)]
-	provider.N += f.Moments.N
-	provider.Sum += gain.Sum(f.Moments)
-	g.providers[providerOf(by, f.Key)] = provider
 	g.improved += f.Improved
 	g.unchanged += f.Unchanged
 	g.worse += f.Worse

@@ -93,20 +93,13 @@ func (s *Source) learnReferences(ctx context.Context, r Request) error {
 }
 
 func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Measure) (*reference, error) {
-	r := &reference{
-		terms:    []moments.Term{moments.Intercept(), moments.Column(m.Baseline()), moments.Column(m.FollowUp())},
-		complete: []string{m.Baseline(), m.FollowUp()},
-		expected: map[string]expected{}, strata: map[string]stratum{},
+	terms, complete, left, err := s.modelled(ctx, p, m)
+	if err != nil {
+		return nil, err
 	}
-	if p.Expected == programme.ExpectedFromRecord {
-		r.terms = append(r.terms, moments.Column(m.Predicted()))
-		r.complete = append(r.complete, m.Predicted())
-	} else {
-		terms, columns, left, err := s.caseMix(ctx, p, m)
-		if err != nil {
-			return nil, err
-		}
-		r.terms, r.complete, r.left = append(r.terms, terms...), append(r.complete, columns...), left
+	r := &reference{
+		terms: append(scores(m), terms...), complete: complete, left: left,
+		expected: map[string]expected{}, strata: map[string]stratum{},
 	}
 	r.by = strata(p)
 	for _, dim := range placesOfCare {
@@ -121,6 +114,24 @@ func (s *Source) newReference(ctx context.Context, p *programme.Programme, m Mea
 	slices.SortFunc(groups, func(a, b read.Group) int { return inOrder(a.Key, b.Key) })
 	r.groups = groups
 	return r, r.fill(p, m, r.by, groups)
+}
+
+// scores are the terms that every question about outcomes sums: atBaseline and
+// atFollowUp.
+func scores(m Measure) []moments.Term {
+	return []moments.Term{moments.Intercept(), moments.Column(m.Baseline()), moments.Column(m.FollowUp())}
+}
+
+// modelled returns the columns that a modelled record has, and the terms of its
+// expected score beside baseline and follow-up. left are the columns of which too
+// little is known.
+func (s *Source) modelled(ctx context.Context, p *programme.Programme, m Measure) (terms []moments.Term, complete, left []string, err error) {
+	complete = []string{m.Baseline(), m.FollowUp()}
+	if p.Expected == programme.ExpectedFromRecord {
+		return []moments.Term{moments.Column(m.Predicted())}, append(complete, m.Predicted()), nil, nil
+	}
+	terms, columns, left, err := s.caseMix(ctx, p, m)
+	return terms, append(complete, columns...), left, err
 }
 
 // placesOfCare are nested in one another, so that grouping by all of them gives

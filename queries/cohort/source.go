@@ -22,6 +22,12 @@ type Reader interface {
 	// Weighted returns the residual-weighted square of one direction of a fitted
 	// model: the sandwich variance of a coefficient.
 	Weighted(ctx context.Context, w read.Weighted) (float64, error)
+	// Histogram returns how often each value of a number occurs.
+	Histogram(ctx context.Context, q read.HistogramQuestion) ([]read.Histogram, error)
+	// Cells returns people grouped by equal covariates.
+	Cells(ctx context.Context, q read.CellQuestion) (*read.Cells, error)
+	// People returns columns of the people themselves.
+	People(ctx context.Context, q read.PeopleQuestion) (*read.People, error)
 }
 
 // Source answers from one version of the data; what it has learnt of it (the

@@ -30,9 +30,11 @@ const (
 	KindFlag      Kind = "flag"
 	KindRatio     Kind = "ratio"
 	KindNumber    Kind = "number"
+	KindDerived   Kind = "derived"
+	KindWord      Kind = "derived_word"
 )
 
-var kinds = []Kind{KindText, KindCount, KindMean, KindSD, KindStdErr, KindBound, KindEstimate, KindPValue, KindFlag, KindRatio, KindNumber}
+var kinds = []Kind{KindDerived, KindWord, KindText, KindCount, KindMean, KindSD, KindStdErr, KindBound, KindEstimate, KindPValue, KindFlag, KindRatio, KindNumber}
 
 // Measure is one registered column of a question's answer.
 type Measure struct {
@@ -52,7 +54,7 @@ type Measure struct {
 	Unit string `yaml:"unit"`
 	// Better is higher, lower, instrument (as the score's direction) or empty.
 	Better string `yaml:"better"`
-	// Words are the values of a flag, in the order in which a board numbers them.
+	// Words are the values of a flag or a derived word, in the order in which a board numbers them.
 	Words []string `yaml:"words"`
 	// Boolean says that a text is true or false.
 	Boolean bool `yaml:"boolean"`
@@ -127,7 +129,7 @@ func (m Measure) check(columns []Measure) error {
 	isCount := func(name string) bool {
 		return slices.ContainsFunc(columns, func(c Measure) bool { return c.Name == name && c.Kind == KindCount })
 	}
-	rests := m.Kind != KindText && m.Kind != KindCount && m.Kind != KindNumber
+	rests := m.Kind != KindText && m.Kind != KindCount && m.Kind != KindNumber && !m.Kind.derived()
 	switch {
 	case !slices.Contains(kinds, m.Kind):
 		return fmt.Errorf("unknown kind %q", m.Kind)
@@ -137,8 +139,10 @@ func (m Measure) check(columns []Measure) error {
 		return fmt.Errorf("n: %q is no count of this answer", m.N)
 	case m.Kind == KindRatio && (len(m.Of) != 2 || !isCount(m.Of[0]) || !isCount(m.Of[1])):
 		return fmt.Errorf("a ratio needs of: [numerator, denominator], both counts of this answer")
-	case m.Kind == KindFlag && len(m.Words) == 0:
-		return fmt.Errorf("a flag needs its words")
+	case (m.Kind == KindFlag || m.Kind == KindWord) && len(m.Words) == 0:
+		return fmt.Errorf("a %s needs its words", m.Kind)
+	case m.Kind.derived() && m.N != "":
+		return fmt.Errorf("a derived column rests on what is shown, not on a count")
 	case m.Label == "":
 		return fmt.Errorf("no label")
 	}

@@ -18,7 +18,13 @@ type Table struct {
 	// Cohorts are those that the rows tell of, in the order in which the ledger
 	// is to compare them.
 	Cohorts []Cohorts
+	// Derive, where set, makes the derived columns from the rows as they are
+	// shown: a map of cells for each, and notes. It sees nothing that is withheld.
+	Derive func(rows []Shown) (cells []map[string]any, notes []string, err error)
 }
+
+// Shown is one row as it is shown: its values by column, nil where there is none.
+type Shown map[string]any
 
 // Of names a cell of one of the table's cohorts.
 type Of struct {
@@ -28,8 +34,8 @@ type Of struct {
 
 // Record is one exact row: its group, and a cell for each column that has a
 // value. A cell is nil, a string, a bool, an int64 (counts), a float64, or what
-// Lower, Upper, StdErr and PValue return. Ratios are left out: they are made of
-// the counts as released.
+// Lower, Upper, StdErr, PValue and Share return. Ratios and derived columns are
+// left out: they are made of what is released.
 type Record struct {
 	Key   []any // one for each of By; nil where unknown
 	Cells map[string]any
@@ -92,13 +98,16 @@ func (t *Table) answer(disclosed bool) (*Answer, error) {
 		}
 		a.Rows = append(a.Rows, row)
 	}
-	return a, nil
+	return a, t.derive(a, measures, disclosed)
 }
 
 // cell returns the value of one column as shown, or that it is withheld.
 func (r *Record) cell(m Measure, disclosed bool) (value any, withheld bool, err error) {
 	if m.Kind == KindText {
 		return r.Cells[m.Name], false, nil
+	}
+	if m.Kind.derived() {
+		return nil, false, nil // made when all else is shown
 	}
 	if !disclosed {
 		v, err := r.exact(m)
@@ -149,6 +158,8 @@ func (r *Record) exact(m Measure) (any, error) {
 	case derived:
 		x, ok := v.part(v.of)
 		return finite(x, ok), nil
+	case share:
+		return finite(float64(v.part)/float64(v.whole), true), nil
 	case float64:
 		return finite(v, true), nil
 	case nil, string, bool, int64:
@@ -179,6 +190,8 @@ func (r *Record) shown(m Measure, base int64) (any, bool, error) {
 		return v, false, nil
 	case float64:
 		return r.rounded(m.Kind, v, base), false, nil
+	case share:
+		return v.released(m.Sensitive)
 	case derived:
 		n, _ := Count(base)
 		x, ok := v.released(r.Scale.Decimals(n))
@@ -214,16 +227,7 @@ func (r *Record) ratio(m Measure) (any, bool, error) {
 	if !aok || !bok || b == 0 {
 		return nil, false, nil
 	}
-	top, ok := Count(a)
-	bottom, ok2 := Count(b)
-	if !ok || !ok2 || m.Sensitive && (a == 0 || a == b) {
-		return nil, true, nil
-	}
-	decimals := 2
-	if bottom >= fineRatio {
-		decimals = 3
-	}
-	return Round(math.Min(1, float64(top)/float64(bottom)), decimals), false, nil
+	return share{a, b}.released(m.Sensitive)
 }
 
 func finite(x float64, ok bool) any {

@@ -195,6 +195,8 @@ func TestRegistryIsWhole(t *testing.T) {
 		"q:\n  - {name: a, kind: count, label: A, metric: m}\n  - {name: b, kind: count, label: B, metric: m}\n",
 		"q:\n  - {name: a, kind: ratio, n: a, label: A}\n",
 		"q:\n  - {name: a, kind: count, label: A, colour: red}\n",
+		"q:\n  - {name: a, kind: count, label: A}\n  - {name: b, kind: derived, n: a, label: B}\n",
+		"q:\n  - {name: a, kind: derived_word, label: A}\n",
 	} {
 		if _, err := readColumns([]byte(bad)); err == nil {
 			t.Errorf("readColumns accepted %q", bad)

@@ -4,8 +4,10 @@ import (
 	"fmt"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/describe"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
+	"github.com/lumbar-health/lumbar/analytics/sensitivity"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 )
 
@@ -43,8 +45,36 @@ var treatmentRoles = []Role{
 	{Name: "tr", Kind: Numeric, Help: "the treatment, 1 treated and 0 control"},
 }
 
+// confounding is how strong an unmeasured confounder would have to be.
+type confounding struct {
+	difference, stdErr, sd float64
+	value                  sensitivity.EValue
+}
+
+var confoundingKeys = []key[confounding]{
+	scalar("adjusted_difference", func(r confounding) float64 { return r.difference }),
+	scalar("se", func(r confounding) float64 { return r.stdErr }),
+	scalar("sd_pooled", func(r confounding) float64 { return r.sd }),
+	scalar("d", func(r confounding) float64 { return r.difference / r.sd }),
+	scalar("rr_approx", func(r confounding) float64 { return r.value.Ratio }),
+	scalar("rr_low", func(r confounding) float64 { return r.value.Lower }),
+	scalar("rr_high", func(r confounding) float64 { return r.value.Upper }),
+	scalar("e_value", func(r confounding) float64 { return r.value.Estimate }),
+	scalar("e_value_ci", func(r confounding) float64 { return r.value.Limit }),
+}
+
 func causalMethods() []Method {
 	return []Method{
+		define("causal", spec{name: "e_value_continuous", roles: treatmentRoles, params: []Param{{Name: "formula_y", Kind: Formula, Help: "the covariates as a one-sided R formula, such as ~ odi_baseline + age"}}, page: Page{
+			Title:     "E-value",
+			When:      "Beside an adjusted effect: how strongly would something unmeasured have to be tied to treatment and outcome to explain it.",
+			Variant:   "The adjusted difference (least squares, model-based error) over the pooled standard deviation of the arms, turned into an approximate risk ratio; interval ±1.78 standard errors; 1 where the interval has 1 inside.",
+			Assumes:   "The conversion from a mean difference assumes a roughly normal outcome.",
+			Formula:   "RR ≈ exp(0.91·d),  E = RR + √(RR(RR−1))",
+			Reference: "VanderWeele and Ding (2017), doi:10.7326/M16-2607",
+			Checked:   "golden/lib.R",
+			PushDown:  "X′X, X′y, y′y; n, Σy, Σy² by arm",
+		}}, confoundingKeys, runConfounding),
 		define("causal", spec{name: "unadjusted_difference", roles: treatmentRoles, page: Page{
 			Title:     "Unadjusted difference",
 			When:      "Beside every adjusted estimate, to show what adjustment did.",
@@ -103,6 +133,47 @@ func runUnadjusted(in *Input) (welch, error) {
 		return welch{}, fmt.Errorf("control: %w", err)
 	}
 	return twosample.WelchTest(g1, g0, twosample.Options{})
+}
+
+func runConfounding(in *Input) (r confounding, err error) {
+	t, classical, err := adjusted(in, "y", in.Text("formula_y", ""))
+	if err != nil {
+		return r, err
+	}
+	s, err := in.study("", "formula_y", nil)
+	if err != nil {
+		return r, err
+	}
+	if r.sd, err = pooledDeviation(s); err != nil {
+		return r, err
+	}
+	r.difference, r.stdErr = t.Value, classical
+	r.value, err = sensitivity.MeanDifference(r.difference/r.sd, r.stdErr/r.sd)
+	return r, err
+}
+
+// pooledDeviation is the standard deviation within the arms.
+func pooledDeviation(s twoArms) (float64, error) {
+	var arms [2][]float64
+	for i, t := range s.Treated {
+		k := 0
+		if t {
+			k = 1
+		}
+		arms[k] = append(arms[k], s.y[i])
+	}
+	var squares float64
+	for _, y := range arms {
+		_, sd, err := describe.MeanSD(y)
+		if err != nil {
+			return 0, err
+		}
+		squares += float64(len(y)-1) * sd * sd
+	}
+	if squares == 0 {
+		return 0, fmt.Errorf("role y: the outcome is the same within each arm: %w", analytics.ErrZeroVariance)
+	}
+	return sqrt(squares / float64(len(s.y)-2)), nil
 }
 
 func runANCOVA(in *Input) (ancovaResult, error) {

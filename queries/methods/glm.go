@@ -3,7 +3,6 @@ package methods
 import (
 	"math"
 
-	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/cells"
 	"github.com/lumbar-health/lumbar/analytics/dist"
 	"github.com/lumbar-health/lumbar/analytics/glm"
@@ -37,15 +36,9 @@ func errorsOf(names []string, cov linear.Sym) Named {
 	return n
 }
 
-// residualDF is what a table of a generalised linear model prints as df: a
-// Gaussian model's residual degrees of freedom, else those of the normal law,
-// which are infinite and shown as null.
-func residualDF(t []analytics.Test) *float64 {
-	if len(t) == 0 || t[0].DF == 0 {
-		return nil
-	}
-	return &t[0].DF
-}
+// normalDF is what tables of a Wald test print as degrees of freedom: those of
+// the normal law.
+func normalDF[R any](R) float64 { return math.Inf(1) }
 
 // fitModel fits the formula's model over the table's rows.
 func fitModel(in *Input, family glm.Family) (*glm.Model, error) {
@@ -78,7 +71,7 @@ func (r logisticResult) likelihoodRatio() (chi2, df, p float64) {
 }
 
 var logisticKeys = append(coefficientKeys(func(r logisticResult) coefficients { return r.coefficients }),
-	optional("df", func(r logisticResult) *float64 { return residualDF(r.tests) }),
+	limit("df", normalDF[logisticResult]),
 	scalar("deviance", func(r logisticResult) float64 { return r.model.Deviance }),
 	scalar("null_deviance", func(r logisticResult) float64 { return r.model.NullDeviance }),
 	scalar("loglik", func(r logisticResult) float64 { return r.logLik }),

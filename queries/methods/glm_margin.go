@@ -14,7 +14,7 @@ import (
 type riskRatios struct{ coefficients }
 
 var riskRatioKeys = append(coefficientKeys(func(r riskRatios) coefficients { return r.coefficients }),
-	optional("df", func(r riskRatios) *float64 { return residualDF(r.tests) }),
+	limit("df", normalDF[riskRatios]),
 	value("rr", ByName, func(r riskRatios) any {
 		n := Named{Names: r.names}
 		for _, t := range r.tests {

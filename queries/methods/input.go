@@ -15,6 +15,7 @@ type Input struct {
 	roles   map[string]string
 	params  map[string]any
 	leftOut int
+	kept    []int // places in the request's table of the rows kept; nil: all
 }
 
 // newInput checks that the required roles and params are there, and leaves out
@@ -67,7 +68,9 @@ func (in *Input) dropMissing() error {
 		if r.Kind == Numeric && c.IsFactor() {
 			return fmt.Errorf("role %s: column %q holds text, need numbers: %w", r.Name, name, ErrRequest)
 		}
-		columns = append(columns, c)
+		if !r.Gaps {
+			columns = append(columns, c)
+		}
 	}
 	if in.table == nil {
 		return nil
@@ -84,9 +87,17 @@ next:
 	}
 	in.leftOut = in.table.Rows() - len(keep)
 	if in.leftOut > 0 {
-		in.table = in.table.Select(keep)
+		in.table, in.kept = in.table.Select(keep), keep
 	}
 	return nil
+}
+
+// row is the place in the request's table of a row of the Input's.
+func (in *Input) row(i int) int {
+	if in.kept == nil {
+		return i
+	}
+	return in.kept[i]
 }
 
 // Numbers returns the column in a numeric role.

@@ -64,11 +64,13 @@ const (
 	Record     Kind = "object"
 )
 
-// Role is a part that a column plays.
+// Role is a part that a column plays. Rows that miss a value in it are left out,
+// unless the method reads Gaps.
 type Role struct {
 	Name     string
 	Kind     Kind
 	Optional bool
+	Gaps     bool
 	Help     string
 }
 

@@ -98,10 +98,16 @@ func (m Method) answerSchema() Schema {
 func number() Schema { return Schema{"type": "number"} }
 
 func (k Key) schema() Schema {
+	if k.Optional && k.Shape != Scalar {
+		always := k
+		always.Optional = false
+		return Schema{"oneOf": []any{always.schema(), Schema{"type": "null"}}}
+	}
 	texts := Schema{"type": []string{"array", "null"}, "items": Schema{"type": "string"}}
 	switch k.Shape {
 	case Numbers:
-		return Schema{"type": "array", "items": number()}
+		item := Key{Shape: Scalar, Open: k.Open}
+		return Schema{"type": "array", "items": item.schema()}
 	case Gaps:
 		return Schema{"type": "array", "items": Schema{"type": []string{"number", "null"}}}
 	case Names:

@@ -85,7 +85,7 @@ func spcMethods() []Method {
 			Assumes:   periods,
 			Formula:   "σ = amR/d₂,  limits mean ± 3σ,  range limit (1 + 3√(2(1−2/π))/d₂)·amR",
 			Reference: "Montgomery (2009), Introduction to Statistical Quality Control, appendix VI",
-			Checked:   "golden/batteries_d.R",
+			Checked:   "R 4.2.2, from the formulas (analytics/spc/testdata/r/spc.R)",
 		}}, exactXmrKeys, func(in *Input) (spc.Exact, error) { return spc.ExactXmR(in.Numbers("y")) }),
 		define(spcFamily, spec{name: "spc_ewma_cusum", roles: seriesRole, params: []Param{
 			{Name: "lambda", Kind: Number, Optional: true, Help: "weight of the newest value in the moving mean, above 0 to 1; 0.2 if absent"},
@@ -98,7 +98,7 @@ func spcMethods() []Method {
 			Assumes:   periods,
 			Formula:   "z_i = λx_i + (1−λ)z_{i−1},  limits mean ± Lσ√(λ/(2−λ)(1−(1−λ)^{2i}));  H_i = max(0, H_{i−1} + u_i − k)",
 			Reference: "Roberts (1959), doi:10.1080/00401706.1959.10489860; Page (1954), doi:10.1093/biomet/41.1-2.100",
-			Checked:   "golden/batteries_d.R",
+			Checked:   "R 4.2.2, from the formulas (analytics/spc/testdata/r/spc.R)",
 		}}, memoryKeys, func(in *Input) (spc.Memory, error) {
 			return spc.WithMemory(in.Numbers("y"), spc.MemoryOptions{
 				Weight: in.Number("lambda", 0.2), Width: in.Number("L", 3), Allowance: in.Number("k", 0.5),
@@ -114,7 +114,7 @@ func spcMethods() []Method {
 			Assumes:   "Rows in the order of time. Large groups are nearly always over-dispersed: read p′.",
 			Formula:   "p̄ ± 3√(p̄(1−p̄)/n);  p′: the same times σ_z = mean|z_i − z_{i−1}|/1.128;  u: p̄ ± 3√(p̄/n)",
 			Reference: "Laney (2002), doi:10.1081/QEN-120006708",
-			Checked:   "golden/batteries_d.R",
+			Checked:   "R 4.2.2, from the formulas (analytics/spc/testdata/r/spc.R)",
 			PushDown:  "events and n by period",
 		}}, pChartKeys, func(in *Input) (spc.PChart, error) { return spc.Proportions(in.Numbers("x"), in.Numbers("n")) }),
 	}
@@ -128,7 +128,7 @@ func xmrMethod(name, title, variant string, unscreened bool) Method {
 		Assumes:   periods,
 		Formula:   "mR_i = |x_i − x_{i−1}|,  limits mean ± 2.66·amR,  near mean ± ⅔·2.66·amR,  σ = amR/1.128,  range limit 3.267·amR",
 		Reference: "NHS England, Making Data Count; Provost and Murray (2011), The Health Care Data Guide",
-		Checked:   "NHSRplotthedots 0.2.2 (its vignette's example), golden/lib.R xmr, the specification's vectors",
+		Checked:   "NHSRplotthedots 0.2.2 (its vignette's example); R 4.2.2, point by point (analytics/spc/testdata/r/spc.R)",
 		PushDown:  "count, sum or share by period",
 	}}, xmrKeys, func(in *Input) (spc.Chart, error) {
 		return spc.XmR(in.Numbers("y"), spc.Options{Unscreened: unscreened})

@@ -46,7 +46,7 @@ var (
 
 func twoSampleMethods() []Method {
 	const pushed = "n, Σy, Σy² by group"
-	return []Method{
+	return append([]Method{
 		define("two sample", spec{name: "t_test_welch", roles: groupRoles, params: append(append([]Param(nil), levels...), sides...), page: Page{
 			Title:     "Welch's t test",
 			When:      "The default comparison of two means, such as the mean gain of two interventions, before adjustment.",
@@ -83,7 +83,7 @@ func twoSampleMethods() []Method {
 			}
 			return twosample.TOST(g1, g0, in.Number("margin", 0))
 		}),
-	}
+	}, effectMethods()...)
 }
 
 // compare runs a two-sample test with the side and level asked for.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 	"github.com/lumbar-health/lumbar/store/read"
 )
 
@@ -69,14 +71,52 @@ type Variance struct {
 // Missing says what happens to people without an outcome.
 type Missing struct {
 	Method string `yaml:"method" json:"method"`
+	// Imputations of mi and delta; 0 is 20.
+	Imputations int `yaml:"imputations" json:"imputations,omitempty"`
+	// Deltas are added to the imputed outcomes of the treated, one analysis each.
+	Deltas []float64 `yaml:"deltas" json:"deltas,omitempty"`
+	// Replicates of the bootstrap that gives the errors of ipcw; 0 is 500.
+	Replicates int `yaml:"replicates" json:"replicates,omitempty"`
 }
 
-// The words that a protocol may use today, in the order of its contract.
+// Methods that no model of the treatment needs.
+const (
+	methodCrude  = "crude"
+	methodANCOVA = "ancova"
+)
+
+// Ways with people who have no outcome.
+const (
+	completeCase = "complete_case"
+	byWeighting  = "ipcw"
+	byImputation = "mi"
+	byDelta      = "delta"
+)
+
+// clusterVariance is the kind of variance that the protocol's cluster is for.
+const clusterVariance = "cluster"
+
+// The words that a protocol may use, in the order of its contract.
 var (
-	knownMethods   = []string{"crude", "ancova"}
-	knownVariances = []string{"model", "HC0", "HC1", "HC2", "HC3"}
-	knownMissing   = []string{"complete_case"}
+	knownMethods   = slices.Concat([]string{methodCrude, methodANCOVA}, names(estimator.Methods()))
+	knownVariances = []string{"model", "HC0", "HC1", "HC2", "HC3", clusterVariance}
+	knownMissing   = []string{completeCase, byWeighting, byImputation, byDelta}
+	knownEstimands = []string{string(estimator.ATE), string(estimator.ATT), string(estimator.ATO)}
 	directions     = []string{"lower_better", "higher_better"}
+)
+
+func names[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// Most of what a protocol may ask for.
+const (
+	mostImputations = 1000
+	mostReplicates  = 10_000
 )
 
 // Load reads a protocol file, refuses keys it does not know, fills in the
@@ -97,7 +137,7 @@ func Load(path string) (*Protocol, error) {
 // Parse reads a protocol as Load does. A relative data.file is then relative
 // to the working directory.
 func Parse(b []byte) (*Protocol, error) {
-	p := &Protocol{Estimand: "ATE", Variance: Variance{"HC3"}, Missing: Missing{"complete_case"}, Level: 0.95, Seed: 1}
+	p := &Protocol{Estimand: "ATE", Variance: Variance{"HC3"}, Missing: Missing{Method: completeCase}, Level: 0.95, Seed: 1}
 	if err := yaml.UnmarshalWithOptions(b, p, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("not a protocol: %s", firstLine(err))
 	}
@@ -128,19 +168,17 @@ func (p *Protocol) check() error {
 	if p.treated() == p.control() {
 		return fmt.Errorf("treatment.treated and treatment.control are the same arm")
 	}
-	for _, m := range p.Methods {
-		if !slices.Contains(knownMethods, m) {
-			return fmt.Errorf("method %q is not available; methods: %s", m, strings.Join(knownMethods, ", "))
-		}
-	}
-	if p.Estimand != "ATE" {
-		return fmt.Errorf("estimand %q: the methods %s estimate ATE", p.Estimand, strings.Join(knownMethods, " and "))
+	if err := p.checkMethods(); err != nil {
+		return err
 	}
 	if !slices.Contains(knownVariances, p.Variance.Kind) {
 		return fmt.Errorf("variance.kind %q is not available; kinds: %s", p.Variance.Kind, strings.Join(knownVariances, ", "))
 	}
-	if !slices.Contains(knownMissing, p.Missing.Method) {
-		return fmt.Errorf("missing.method %q is not available; methods: %s", p.Missing.Method, strings.Join(knownMissing, ", "))
+	if p.Variance.Kind == clusterVariance && p.Cluster == "" {
+		return fmt.Errorf("variance.kind cluster needs cluster: the column of the provider or region within which people are alike")
+	}
+	if err := p.Missing.check(); err != nil {
+		return err
 	}
 	if p.Level <= 0 || p.Level >= 1 {
 		return fmt.Errorf("level must lie between 0 and 1")
@@ -149,6 +187,52 @@ func (p *Protocol) check() error {
 		if _, err := ParseCondition(p.Eligibility); err != nil {
 			return fmt.Errorf("eligibility: %w", err)
 		}
+	}
+	return nil
+}
+
+func (p *Protocol) checkMethods() error {
+	if !slices.Contains(knownEstimands, p.Estimand) {
+		return fmt.Errorf("estimand %q is not available; estimands: %s", p.Estimand, strings.Join(knownEstimands, ", "))
+	}
+	for i, m := range p.Methods {
+		if !slices.Contains(knownMethods, m) {
+			return fmt.Errorf("method %q is not available; methods: %s", m, strings.Join(knownMethods, ", "))
+		}
+		if slices.Contains(p.Methods[:i], m) {
+			return fmt.Errorf("method %q stands twice", m)
+		}
+		if !estimator.Known(m) {
+			continue
+		}
+		if len(p.adjusted()) == 0 {
+			return fmt.Errorf("method %q needs covariates: what the choice of treatment and the outcome both depend on", m)
+		}
+		if _, err := estimator.Method(m).Of(estimator.Estimand(p.Estimand)); err != nil {
+			return fmt.Errorf("estimand: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m Missing) check() error {
+	if !slices.Contains(knownMissing, m.Method) {
+		return fmt.Errorf("missing.method %q is not available; methods: %s", m.Method, strings.Join(knownMissing, ", "))
+	}
+	imputes := m.Method == byImputation || m.Method == byDelta
+	switch {
+	case m.Imputations != 0 && !imputes:
+		return fmt.Errorf("missing.imputations is for %s and %s", byImputation, byDelta)
+	case imputes && m.Imputations != 0 && (m.Imputations < 2 || m.Imputations > mostImputations):
+		return fmt.Errorf("missing.imputations must be 2 to %d", mostImputations)
+	case m.Replicates != 0 && m.Method != byWeighting:
+		return fmt.Errorf("missing.replicates is for %s", byWeighting)
+	case m.Replicates != 0 && (m.Replicates < 100 || m.Replicates > mostReplicates):
+		return fmt.Errorf("missing.replicates must be 100 to %d", mostReplicates)
+	case m.Method == byDelta && len(m.Deltas) == 0:
+		return fmt.Errorf("missing.deltas is required by %s: what to add to the imputed outcomes of the treated, such as [0, 5, 10]", byDelta)
+	case m.Method != byDelta && len(m.Deltas) > 0:
+		return fmt.Errorf("missing.deltas is for %s", byDelta)
 	}
 	return nil
 }
@@ -166,11 +250,16 @@ func (p *Protocol) eligible() (read.Predicate, error) {
 	return ParseCondition(p.Eligibility)
 }
 
-// adjusted are the covariates of ancova: those of the protocol and the
-// outcome's baseline where they leave it out.
+// adjusted are the covariates of every model: those of the protocol and the
+// outcome's baseline where they leave it out, as a line or a curve.
 func (p *Protocol) adjusted() []string {
 	terms := slices.Clone(p.Covariates)
-	if b := p.Outcome.Baseline; b != "" && !slices.Contains(terms, b) {
+	b := p.Outcome.Baseline
+	has := func(term string) bool {
+		f, err := design.Parse("~ " + term)
+		return term == b || err == nil && slices.Contains(f.Curved(), b)
+	}
+	if b != "" && !slices.ContainsFunc(terms, has) {
 		terms = append([]string{b}, terms...)
 	}
 	return terms

@@ -13,10 +13,8 @@ import (
 	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics"
-	"github.com/lumbar-health/lumbar/analytics/twosample"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
-	"github.com/lumbar-health/lumbar/store/read"
 )
 
 // Answer is what a study leaves behind.
@@ -137,15 +135,16 @@ func (p *Protocol) answer(ctx context.Context, s source, to audience) (a *Answer
 		Diagnostics: map[string]any{},
 		Warnings:    []string{warnAssociation},
 	}
-	estimates, err := p.estimates(ctx, s, arms, a, to)
-	if err != nil {
-		return nil, false, err
-	}
 	differences, err := s.balance(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	p.warn(a, arms, differences, to)
+	e := &estimation{Protocol: p, source: s, arms: arms, answer: a, to: to}
+	estimates, err := e.records(ctx)
+	if err != nil {
+		return nil, false, err
+	}
 	smaller := min(arms[0].outcome.N, arms[1].outcome.N)
 	for _, t := range []struct {
 		into  **disclosure.Answer
@@ -154,7 +153,7 @@ func (p *Protocol) answer(ctx context.Context, s source, to audience) (a *Answer
 		{&a.Attrition, attritionTable(steps)},
 		{&a.Arms, armsTable(arms)},
 		{&a.Estimates, &disclosure.Table{Question: "study_estimates", Rows: estimates}},
-		{&a.Balance, balanceTable(differences, smaller)},
+		{&a.Balance, balanceTable(differences, e.after, smaller)},
 	} {
 		if *t.into, err = to.release(t.table); err != nil {
 			return nil, false, err
@@ -186,66 +185,19 @@ func armsTable(arms [2]arm) *disclosure.Table {
 	return t
 }
 
-func balanceTable(differences []difference, smaller int64) *disclosure.Table {
+func balanceTable(differences []difference, after map[string]float64, smaller int64) *disclosure.Table {
 	t := &disclosure.Table{Question: "study_balance"}
 	for _, d := range differences {
 		cells := map[string]any{"term": d.term, "_n": smaller}
 		if d.ok {
 			cells["smd_before"] = d.smd
 		}
+		if smd, ok := after[d.term]; ok {
+			cells["smd_after"] = smd
+		}
 		t.Rows = append(t.Rows, disclosure.Record{Cells: cells})
 	}
 	return t
-}
-
-// estimates runs the methods. One that has no estimate here has a row without.
-func (p *Protocol) estimates(ctx context.Context, s source, arms [2]arm, a *Answer, to audience) ([]disclosure.Record, error) {
-	var out []disclosure.Record
-	smaller, n := min(arms[0].outcome.N, arms[1].outcome.N), arms[0].outcome.N+arms[1].outcome.N
-	for _, method := range p.Methods {
-		cells := map[string]any{"method": method, "estimand": p.Estimand, "n": n, "ess": n, "_n_smaller_arm": smaller}
-		out = append(out, disclosure.Record{Cells: cells})
-		if to.withholds(arms) {
-			continue
-		}
-		f, err := p.estimate(ctx, s, arms, method)
-		if errors.Is(err, read.ErrLeverage) {
-			a.Warnings = append(a.Warnings, fmt.Sprintf("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", method, p.Variance.Kind))
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("study: %s: %w", method, advise(err))
-		}
-		if method == "ancova" {
-			a.Diagnostics["ancova"] = p.diagnostics(f, to)
-		}
-		sampling := disclosure.Sampling{Value: f.estimate, StdErr: f.stdErr, N: f.n, DF: f.df, Level: p.Level}
-		cells["estimate"], cells["std_err"] = f.estimate, disclosure.StdErr(sampling)
-		cells["lower"], cells["upper"] = disclosure.Lower(sampling), disclosure.Upper(sampling)
-		cells["p_value"] = disclosure.PValue(sampling)
-	}
-	return out, nil
-}
-
-// diagnostics are those of the regression. Degrees of freedom tell the exact
-// number of people, so they are for whoever may know it.
-func (p *Protocol) diagnostics(f fitted, to audience) map[string]any {
-	d := map[string]any{"variance": p.Variance.Kind, "formula": p.formula()}
-	if to.exposed {
-		d["df"], d["r_squared"] = f.df, disclosure.Significant(f.rSquared, 3)
-	}
-	return d
-}
-
-// estimate runs one method: crude is Welch's difference of two means, whatever
-// the protocol's variance; ancova the coefficient of treatment.
-func (p *Protocol) estimate(ctx context.Context, s source, arms [2]arm, method string) (fitted, error) {
-	if method == "ancova" {
-		return s.ancova(ctx)
-	}
-	one, zero := arms[0].outcome, arms[1].outcome
-	w, err := twosample.Welch(one.N, one.Mean, one.Variance, zero.N, zero.Mean, zero.Variance, p.Level)
-	return fitted{estimate: w.Difference, stdErr: w.StdErr, df: w.DF, n: one.N + zero.N}, err
 }
 
 // advise adds what an author can do about a failed fit.

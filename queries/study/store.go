@@ -13,6 +13,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/cohort"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 	"github.com/lumbar-health/lumbar/store/read"
 )
 
@@ -22,6 +23,9 @@ type Reader interface {
 	Levels(ctx context.Context, s read.Selection, column string) ([]string, error)
 	Moments(ctx context.Context, q read.Question) ([]read.Group, error)
 	Weighted(ctx context.Context, w read.Weighted) (float64, error)
+	Histogram(ctx context.Context, q read.HistogramQuestion) ([]read.Histogram, error)
+	Cells(ctx context.Context, q read.CellQuestion) (*read.Cells, error)
+	People(ctx context.Context, q read.PeopleQuestion) (*read.People, error)
 }
 
 // storeSource answers a protocol from moments of the outcome table.
@@ -55,7 +59,7 @@ func (p *Protocol) openStore(ctx context.Context, r Reader, of *programme.Progra
 	for i := range s.groups {
 		groups, err := r.Moments(ctx, read.Question{
 			Selection: s.selection(s.arms_[i]), Complete: s.columns,
-			Terms: append([]moments.Term{moments.Column(p.Outcome.Column)}, s.terms...),
+			Terms: append(append([]moments.Term{moments.Column(p.Outcome.Column)}, s.terms...), s.besides()...),
 		})
 		if err != nil {
 			return nil, err
@@ -104,6 +108,9 @@ func (s *storeSource) design(ctx context.Context) error {
 	if b := s.protocol.Outcome.Baseline; b != "" {
 		s.columns = append(s.columns, b)
 	}
+	if s.protocol.Variance.Kind == clusterVariance {
+		s.columns = append(s.columns, s.protocol.Cluster)
+	}
 	adjusted := s.protocol.adjusted()
 	if len(adjusted) == 0 {
 		return nil
@@ -123,7 +130,7 @@ func (s *storeSource) design(ctx context.Context) error {
 	}
 	levels := map[string][]string{}
 	for _, c := range formula.Columns() {
-		if !cohort.IsFactor(s.programme, strings.Join(adjusted, " + "), c) {
+		if !s.isFactor(c) {
 			continue
 		}
 		if levels[c], err = s.reader.Levels(ctx, s.selection(analysed), c); err != nil {
@@ -134,11 +141,20 @@ func (s *storeSource) design(ctx context.Context) error {
 				strings.Join(s.columns, ", "))
 		}
 	}
-	s.terms, err = formula.Terms(levels, nil)
+	known, err := cohort.Frequencies(ctx, s.reader, s.selection(read.Or{s.arms_[0], s.arms_[1]}), s.columns, formula)
+	if err != nil {
+		return err
+	}
+	s.terms, err = formula.Terms(levels, known)
 	if err != nil {
 		return fmt.Errorf("study: covariates: %w", err)
 	}
 	return nil
+}
+
+// isFactor says whether the protocol's terms treat a column as a category.
+func (s *storeSource) isFactor(column string) bool {
+	return cohort.IsFactor(s.programme, strings.Join(s.protocol.adjusted(), " + "), column)
 }
 
 func (s *storeSource) attrition(ctx context.Context) ([]step, error) {
@@ -186,6 +202,16 @@ func (s *storeSource) attrition(ctx context.Context) ([]step, error) {
 	return steps, nil
 }
 
+// besides is the baseline where the model has it as a curve only: the arms tell
+// its mean.
+func (s *storeSource) besides() []moments.Term {
+	b := s.protocol.Outcome.Baseline
+	if b == "" || slices.ContainsFunc(s.terms, func(t moments.Term) bool { return t.Name == b }) {
+		return nil
+	}
+	return []moments.Term{moments.Column(b)}
+}
+
 func (s *storeSource) exact() bool { return s.sumsExact }
 
 // arms reads outcome and baseline from the moments of each arm; the outcome is
@@ -217,21 +243,25 @@ func (s *storeSource) ancova(ctx context.Context) (fitted, error) {
 		return fitted{}, err
 	}
 	x := []int{0}
-	for i := 2; i < len(joint.Terms); i++ {
+	for i := 2; i < 2+len(s.terms); i++ {
 		x = append(x, i)
 	}
+	x = append(x, len(joint.Terms)-1)
 	fit, err := linear.FromMoments(joint, 1, x)
 	if err != nil {
 		return fitted{}, err
 	}
 	at := fit.Place(treatedTerm)
+	if s.protocol.Variance.Kind == clusterVariance {
+		return s.clustered(ctx, fit, at, x)
+	}
 	variance := fit.Covariance().At(at, at)
 	if kind := s.protocol.Variance.Kind; kind != "model" {
 		if variance, err = s.robust(ctx, fit, at, kind); err != nil {
 			return fitted{}, err
 		}
 	}
-	return treatmentOf(fit, variance)
+	return treatmentOf(fit, variance, 0)
 }
 
 // robust is the sandwich variance of the coefficient at a place.
@@ -257,7 +287,7 @@ func (s *storeSource) robust(ctx context.Context, fit *linear.Fit, at int, kind 
 
 func (s *storeSource) balance(context.Context) ([]difference, error) {
 	var out []difference
-	for i := 2; i < len(s.groups[0].Terms); i++ {
+	for i := 2; i < 2+len(s.terms); i++ {
 		d := difference{term: s.groups[0].Terms[i].Name}
 		one, err1 := twosample.FromMoments(s.groups[0], i)
 		zero, err0 := twosample.FromMoments(s.groups[1], i)
@@ -267,4 +297,101 @@ func (s *storeSource) balance(context.Context) ([]difference, error) {
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// clustered reads the moments of each cluster, of both arms together.
+func (s *storeSource) clustered(ctx context.Context, fit *linear.Fit, at int, x []int) (fitted, error) {
+	by := s.selection(read.Or{s.arms_[0], s.arms_[1]})
+	by.By = []string{s.protocol.Cluster}
+	indicator := moments.Indicator(s.protocol.Treatment.Column, s.protocol.treated())
+	groups, err := s.reader.Moments(ctx, read.Question{
+		Selection: by, Complete: s.columns,
+		Terms: append(append([]moments.Term{moments.Column(s.protocol.Outcome.Column)}, s.terms...), indicator),
+	})
+	if err != nil {
+		return fitted{}, err
+	}
+	list := make([]moments.Matrix, len(groups))
+	for i, g := range groups {
+		list[i] = g.Moments
+	}
+	x[len(x)-1] = 2 + len(s.terms) // the indicator: here no baseline stands before it
+	clusters, err := fit.ByMoments(list, 1, x)
+	if err != nil {
+		return fitted{}, err
+	}
+	return clustered(fit, clusters, at)
+}
+
+// named are the columns that a method reads beside the outcome: treatment,
+// covariates, baseline and cluster.
+func (s *storeSource) named() []string {
+	names := []string{s.protocol.Treatment.Column}
+	for _, c := range s.columns {
+		if c != s.protocol.Outcome.Column && !slices.Contains(names, c) {
+			names = append(names, c)
+		}
+	}
+	return names
+}
+
+// patterns reads the cells of both arms.
+func (s *storeSource) patterns(ctx context.Context) (estimator.Patterns, error) {
+	var p estimator.Patterns
+	c, err := s.reader.Cells(ctx, read.CellQuestion{
+		Selection: s.selection(read.Or{s.arms_[0], s.arms_[1]}), Columns: s.named(), Response: s.protocol.Outcome.Column,
+	})
+	if err != nil {
+		return p, err
+	}
+	if p.Table, err = s.table(c.Columns, c.Len()); err != nil {
+		return p, err
+	}
+	treated, _ := p.Table.Column(treatedTerm)
+	p.Sum, p.SumSq = c.Sum, c.SumSq
+	for i, n := range c.Count {
+		p.Count = append(p.Count, float64(n))
+		p.Treated = append(p.Treated, treated.Values[i] == 1)
+	}
+	if s.protocol.Variance.Kind == clusterVariance {
+		cluster, _ := p.Table.Column(s.protocol.Cluster)
+		p.Cluster = design.AsFactor(cluster).Codes
+	}
+	return p, nil
+}
+
+// everybody reads the people of both arms, in an order that the seed makes.
+func (s *storeSource) everybody(ctx context.Context) (*design.Table, error) {
+	names := append(s.named(), s.protocol.Outcome.Column)
+	people, err := s.reader.People(ctx, read.PeopleQuestion{
+		Selection: s.selection(read.Or{s.arms_[0], s.arms_[1]}), Columns: names, Missing: true, Key: [2]uint64{s.protocol.Seed, 1},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.table(people.Columns, people.N)
+}
+
+// table is columns as a file would have them, with the indicator of treatment.
+func (s *storeSource) table(columns []read.Column, n int) (*design.Table, error) {
+	out := make([]design.Column, len(columns), len(columns)+1)
+	for i, c := range columns {
+		out[i] = estimator.Column(c, 0, n, s.isFactor(c.Name))
+	}
+	treated := make([]float64, n)
+	for i := range treated {
+		if s.isTreated(columns[0], i) {
+			treated[i] = 1
+		}
+	}
+	return design.NewTable(append(out, design.Column{Name: treatedTerm, Values: treated})...)
+}
+
+// isTreated compares the treatment of a place with the protocol's, as written.
+func (s *storeSource) isTreated(c read.Column, i int) bool {
+	if c.Levels != nil {
+		return c.Codes[i] >= 0 && c.Levels[c.Codes[i]] == s.protocol.treated()
+	}
+	v, err := strconv.ParseFloat(s.protocol.treated(), 64)
+	return err == nil && c.Numbers[i] == v
 }

@@ -159,6 +159,9 @@ func (e *Engine) supervise(p *process) {
 	backOff := firstBackOff
 	for {
 		began := time.Now()
+		if e.Silent() {
+			go e.watch(p)
+		}
 		select {
 		case <-e.stopping:
 			p.stop()

@@ -119,6 +119,9 @@ func (h *streams) open(ctx context.Context, s *statement, text string, rows int)
 		if bytes.Contains(answer, []byte(listReplaced)) {
 			return nil, ErrListReplaced
 		}
+		if bytes.Contains(answer, []byte(outOfRange)) {
+			return nil, errOutOfRange
+		}
 		return nil, fmt.Errorf("the engine refused the query (code %s): see its log", resp.Header.Get("X-ClickHouse-Exception-Code"))
 	}
 	return resp.Body, nil

@@ -54,8 +54,12 @@ type Extracts struct {
 	streams *streams
 }
 
-// NewExtracts returns the reader of extracts beside a reader of answers.
-func NewExtracts(r *Reader, at HTTP) *Extracts { return &Extracts{r, newStreams(at)} }
+// NewExtracts returns the reader of extracts beside a reader of answers, to which
+// it lends its streams: questions about people read them the same way.
+func NewExtracts(r *Reader, at HTTP) *Extracts {
+	r.streams = newStreams(at)
+	return &Extracts{r, r.streams}
+}
 
 // Close releases the idle connections.
 func (x *Extracts) Close() { x.streams.client.CloseIdleConnections() }

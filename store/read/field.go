@@ -30,11 +30,17 @@ const (
 	// a missing whole number is the empty key
 	integerText = "ifNull(toString(nullIf(%s, 0)), '')"
 	nullableInt = "ifNull(toString(%s), '')"
-	monthText   = "concat(toString(intDiv(%[1]s, 100)), '-', leftPad(toString(%[1]s %% 100), 2, '0'), '-01')"
+	// a month and, in quarter, the first one of three: of the financial year's
+	// quarters too, which begin with the calendar's
+	firstOfQuarter = "(toYYYYMM(referred_on) - (toMonth(referred_on) - 1) % 3)"
+	monthText      = "concat(toString(intDiv(%[1]s, 100)), '-', leftPad(toString(%[1]s %% 100), 2, '0'), '-01')"
 )
 
 // field finds a dimension or a column by its name on the wire.
 func (s *statement) field(name string) (field, error) {
+	if s.catalogue.IsFrame() {
+		return s.frameField(name)
+	}
 	switch name {
 	case "imd_quintile":
 		return field{name: name, kind: schema.Integer, unit: 1, bound: 128,
@@ -44,6 +50,9 @@ func (s *statement) field(name string) (field, error) {
 		text := fmt.Sprintf(monthText, "toYYYYMM(referred_on)")
 		return field{name: name, kind: schema.Text, value: text, present: "1",
 			key: "toYYYYMM(referred_on)", keyText: monthText}, nil
+	case "quarter":
+		return field{name: name, kind: schema.Text, value: fmt.Sprintf(monthText, firstOfQuarter), present: "1",
+			key: firstOfQuarter, keyText: monthText}, nil
 	}
 	column := name
 	if _, known := s.catalogue.Column(name); !known {
@@ -61,8 +70,24 @@ func (s *statement) field(name string) (field, error) {
 	return columnField(name, c), nil
 }
 
+// frameField finds a column of another table: no dimension stands for one.
+func (s *statement) frameField(name string) (field, error) {
+	c, ok := s.catalogue.Column(name)
+	if !ok {
+		var known []string
+		for _, c := range s.catalogue.Columns() {
+			known = append(known, c.Name)
+		}
+		return field{}, fmt.Errorf("store: %s has no column %q: there are %s", s.catalogue.Table(), name, strings.Join(known, ", "))
+	}
+	return columnField(name, c), nil
+}
+
 func columnField(name string, c schema.Column) field {
 	q := schema.Quote(c.Name)
+	if c.Expression != "" {
+		q = "(" + c.Expression + ")"
+	}
 	f := field{name: name, kind: c.Kind, column: c, value: q, present: "1", unit: c.Unit, bound: c.Bound}
 	if c.Nullable {
 		f.present = q + " IS NOT NULL"
@@ -74,6 +99,7 @@ func columnField(name string, c schema.Column) field {
 		f.value, f.present, f.key, f.keyText = "nullIf(toString("+q+"), 'unknown')", q+" != 'unknown'", q, enumText
 	case c.Kind == schema.Nominal:
 		f.key, f.keyText = q, nullableInt
+	case c.Kind == schema.Integer && c.Unit != 1: // a measurement
 	case c.Kind == schema.Integer && c.Zero:
 		f.value, f.present, f.key, f.keyText = "nullIf("+q+", 0)", q+" != 0", q, integerText
 	case c.Kind == schema.Integer && c.Nullable && c.Score == nil:

@@ -62,7 +62,7 @@ func (s *statement) compare(c Compare) (string, error) {
 	if c.Op != In && len(c.Values) != 1 || len(c.Values) == 0 {
 		return "", fmt.Errorf("store: column %s: %s compares with one value, and in with at least one; %d given", c.Column, c.Op, len(c.Values))
 	}
-	ordered := f.kind != schema.Text && f.kind != schema.Enum || f.name == "month"
+	ordered := f.kind != schema.Text && f.kind != schema.Enum || f.name == "month" || f.name == "quarter"
 	if !ordered && c.Op != Eq && c.Op != Ne && c.Op != In {
 		return "", fmt.Errorf("store: column %s holds codes: compare it by =, != or in", c.Column)
 	}

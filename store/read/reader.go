@@ -14,6 +14,7 @@ import (
 // Reader answers questions about outcome. It is safe for concurrent use.
 type Reader struct {
 	conn     driver.Conn
+	streams  *streams
 	current  current
 	rowsRead atomic.Int64
 	counter  prometheus.Counter

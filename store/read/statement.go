@@ -63,11 +63,18 @@ func (s *statement) number(value float64) string {
 // source is the FROM and WHERE of every question: the current, live rows of
 // the selection. A year of referral is one partition, and an episode lives in
 // one year, so that each partition is merged on its own.
+//
+// Of a frame every row counts.
 func (s *statement) source(sel Selection) (string, error) {
-	if sel.Programme == "" {
+	source := "FROM " + s.catalogue.Table() + " WHERE 1"
+	switch frame := s.catalogue.IsFrame(); {
+	case frame && sel.Programme != "":
+		return "", fmt.Errorf("store: %s has no programmes: leave the selection's empty", s.catalogue.Table())
+	case !frame && sel.Programme == "":
 		return "", fmt.Errorf("store: a selection needs a programme")
+	case !frame:
+		source = "FROM outcome FINAL WHERE live = 1 AND programme = " + s.text(sel.Programme)
 	}
-	source := "FROM outcome FINAL WHERE live = 1 AND programme = " + s.text(sel.Programme)
 	if sel.Where == nil {
 		return source, nil
 	}

@@ -17,6 +17,7 @@ import (
 // in a statement comes from it.
 type Catalogue struct {
 	Programmes []Programme
+	table      string   // of a frame; empty: outcome
 	columns    []Column // in the order of the derivation
 	covariates []Column
 	byName     map[string]int

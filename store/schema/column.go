@@ -38,6 +38,9 @@ type Column struct {
 	Score *instruments.Score
 	// Change is what a virtual column says; nil of those that are stored.
 	Change *Change
+	// Expression is the column as SQL over a row of a frame, written by the
+	// program and never from what a caller says; empty: the column of that name.
+	Expression string
 }
 
 // Numeric says whether the column has a value in points.

@@ -2,8 +2,10 @@ package write
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 
@@ -243,15 +245,19 @@ func appendAt(to *array.Float64Builder, row int, value float64) {
 	to.Append(value)
 }
 
-// insertSettings go with rows of outcome. A derivation repeated is no duplicate
-// to be dropped: its rows must win over those of an older one of equal version.
+// insertSettings go with rows of outcome.
 var insertSettings = url.Values{
-	"insert_deduplicate":              {"0"},
 	"max_partitions_per_insert_block": {"0"},
 	"optimize_on_insert":              {"0"}, // each key is there once
 	"min_insert_block_size_rows":      {"0"},
 	"min_insert_block_size_bytes":     {"0"},
 }
+
+// anew is the token of an insert that is no duplicate, whatever it repeats: a
+// derivation's rows must win over those of an older one of equal version, and
+// what an engine noted and then lost must be taken again. Engines of late heed
+// the token alone, not the setting insert_deduplicate.
+func anew() string { return rand.Text() }
 
 // insertOutcome stores derived rows in a table of outcomes.
 func (w *Writer) insertOutcome(ctx context.Context, table string, rec arrow.Record) error {
@@ -259,7 +265,9 @@ func (w *Writer) insertOutcome(ctx context.Context, table string, rec arrow.Reco
 	for i, f := range rec.Schema().Fields() {
 		names[i] = schema.Quote(f.Name)
 	}
-	s := w.startStream(ctx, Table(table), names, rec.Schema(), insertSettings)
+	settings := maps.Clone(insertSettings)
+	settings["insert_deduplication_token"] = []string{anew()}
+	s := w.startStream(ctx, Table(table), names, rec.Schema(), settings)
 	if err := s.write(rec); err != nil {
 		return err
 	}

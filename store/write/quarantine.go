@@ -163,7 +163,7 @@ func (w *Writer) keepQuarantined(ctx context.Context, before map[uint64]record.Q
 
 func (w *Writer) insertQuarantined(ctx context.Context, rows []record.Quarantined) error {
 	wrap := func(err error) error { return fmt.Errorf("store: insert into quarantine: %w", err) }
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0}))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0, "insert_deduplication_token": anew()}))
 	batch, err := w.conn.PrepareBatch(ctx, `INSERT INTO quarantine
 (quarantine_id, version, state, received_at, batch, line, reasons, flags, source, body_sealed)`)
 	if err != nil {

@@ -46,7 +46,7 @@ func (w *Writer) openStream(ctx context.Context, table Table, of *arrow.Schema, 
 		}
 		columns[i] = schema.Quote(field.Name)
 	}
-	all := url.Values{"insert_deduplication_token": {token}}
+	all := url.Values{"insert_deduplication_token": {w.run + "/" + token}}
 	maps.Copy(all, settings)
 	return w.startStream(ctx, table, columns, of, all), nil
 }
@@ -63,7 +63,7 @@ func (w *Writer) startStream(ctx context.Context, table Table, columns []string,
 	body, pipe := io.Pipe()
 	s := &stream{table: table, pipe: pipe, done: make(chan error, 1)}
 	go func() {
-		err := w.post(ctx, query, body)
+		err := w.cfg.Witness.Of(ctx, func() error { return w.post(ctx, query, body) })
 		// A sender that still writes must not wait for an engine that left.
 		body.CloseWithError(errors.Join(err, io.ErrClosedPipe))
 		s.done <- err

@@ -2,6 +2,7 @@ package write
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"database/sql"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lumbar-health/lumbar/record"
+	"github.com/lumbar-health/lumbar/store/engine"
 	"github.com/lumbar-health/lumbar/store/schema"
 )
 
@@ -52,6 +54,8 @@ const scores Table = "score"
 // Config is what a Writer works with.
 type Config struct {
 	Conn driver.Conn
+	// Witness is asked about what goes over HTTP; nil believes the engine.
+	Witness *engine.Witness
 	// Sessions hands out single connections. Those of Conn cannot be held: it
 	// may give two statements in a row two connections.
 	Sessions *sql.DB
@@ -78,6 +82,7 @@ type Readers interface {
 // methods may be called from several goroutines and take turns.
 type Writer struct {
 	conn       driver.Conn
+	run        string // in tokens: the number of a lost batch comes again with the next process
 	http       *http.Client
 	cfg        Config
 	derivation derivation
@@ -109,7 +114,7 @@ type begun struct {
 // short is derived, and all of outcome where the programmes changed.
 func New(ctx context.Context, cfg Config) (*Writer, error) {
 	w := &Writer{
-		conn: cfg.Conn, cfg: cfg, derivation: newDerivation(cfg.Catalogue),
+		conn: cfg.Conn, run: rand.Text(), cfg: cfg, derivation: newDerivation(cfg.Catalogue),
 		http:   &http.Client{Transport: &http.Transport{TLSClientConfig: cfg.TLS, MaxIdleConnsPerHost: 4, DisableCompression: true}},
 		tables: map[Table]map[string]string{}, rescoreRows: rescoreRows,
 	}

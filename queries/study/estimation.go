@@ -1,0 +1,212 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/lumbar-health/lumbar/analytics/balance"
+	"github.com/lumbar-health/lumbar/analytics/effect"
+	"github.com/lumbar-health/lumbar/analytics/twosample"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/queries/estimator"
+	"github.com/lumbar-health/lumbar/store/read"
+)
+
+// estimation runs the methods of a protocol and gathers what they say.
+type estimation struct {
+	*Protocol
+	source source
+	arms   [2]arm
+	answer *Answer
+	to     audience
+	after  map[string]float64 // standardised differences under the first method's weights
+	rows   *rows              // those analysed, one by one, once a method has asked for them
+}
+
+// records has a row a method. One that has no estimate here has a row without.
+func (e *estimation) records(ctx context.Context) ([]disclosure.Record, error) {
+	var out []disclosure.Record
+	n := e.arms[0].outcome.N + e.arms[1].outcome.N
+	method, err := e.way(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range e.Methods {
+		cells := map[string]any{"method": name, "estimand": e.estimandOf(name), "n": n, "ess": n, "_n_smaller_arm": min(e.arms[0].outcome.N, e.arms[1].outcome.N)}
+		out = append(out, disclosure.Record{Cells: cells})
+		if e.to.withholds(e.arms) {
+			continue
+		}
+		f, err := method(ctx, name)
+		if errors.Is(err, read.ErrLeverage) {
+			e.warn("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", name, e.Variance.Kind)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("study: %s: %w", name, advise(err))
+		}
+		e.note(name, f)
+		sampling := disclosure.Sampling{Value: f.estimate, StdErr: f.stdErr, N: f.n, DF: f.df, FixedDF: f.fixedDF, Level: e.Level}
+		cells["n"], cells["ess"] = f.n, f.n
+		if f.ess > 0 {
+			cells["ess"] = int64(math.Round(f.ess))
+		}
+		cells["estimate"], cells["std_err"] = f.estimate, disclosure.StdErr(sampling)
+		cells["lower"], cells["upper"] = disclosure.Lower(sampling), disclosure.Upper(sampling)
+		cells["p_value"] = disclosure.PValue(sampling)
+	}
+	return out, nil
+}
+
+// estimandOf is whom the method's row is about.
+func (e *estimation) estimandOf(method string) string {
+	if estimator.Known(method) {
+		of, err := estimator.Method(method).Of(estimator.Estimand(e.Estimand))
+		if err == nil { // the protocol was checked
+			return string(of)
+		}
+	}
+	return e.Estimand
+}
+
+func (e *estimation) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(e.answer.Warnings, text) {
+		e.answer.Warnings = append(e.answer.Warnings, text)
+	}
+}
+
+// note keeps what a method says beside its estimate.
+func (e *estimation) note(method string, f fitted) {
+	for _, w := range f.warnings {
+		e.warn("%s: %s", method, w)
+	}
+	d := map[string]any{}
+	if method == methodANCOVA {
+		// Degrees of freedom tell the exact number of people, so they are for
+		// whoever may know it.
+		d["variance"], d["formula"] = e.Variance.Kind, e.formula()
+		if e.to.exposed {
+			d["df"], d["r_squared"] = f.df, disclosure.Significant(f.rSquared, 3)
+		}
+	}
+	if f.weighted != nil {
+		d["formula"] = e.propensityFormula()
+		if o := f.weighted.overlap; o != nil {
+			d["c_statistic"] = disclosure.Significant(o.Concordance, 3)
+			// The ends of a range of scores are those of single people.
+			if e.to.exposed {
+				d["score_low"], d["score_high"] = o.Lowest, o.Highest
+				d["common_low"], d["common_high"] = o.CommonLow, o.CommonHigh
+				d["max_weight"] = o.MaxWeight
+			}
+		}
+		if e.after == nil {
+			e.after = f.weighted.smd
+			d["balance"] = "smd_after is under the weights of " + method
+		}
+	}
+	if len(d) > 0 {
+		e.answer.Diagnostics[method] = d
+	}
+}
+
+// way is how each method is run, given what the protocol says of people without
+// an outcome.
+func (e *estimation) way(ctx context.Context) (func(context.Context, string) (fitted, error), error) {
+	if e.to.withholds(e.arms) {
+		return nil, nil
+	}
+	return func(ctx context.Context, method string) (fitted, error) { return e.of(ctx, e.source, method) }, nil
+}
+
+// of runs a method on a sample: crude is Welch's difference of two means,
+// whatever the protocol's variance; ancova the coefficient of treatment.
+func (e *estimation) of(ctx context.Context, s sample, method string) (fitted, error) {
+	switch {
+	case method == methodCrude:
+		arms, err := s.arms(ctx)
+		if err != nil {
+			return fitted{}, err
+		}
+		one, zero := arms[0].outcome, arms[1].outcome
+		w, err := twosample.Welch(one.N, one.Mean, one.Variance, zero.N, zero.Mean, zero.Variance, e.Level)
+		return fitted{estimate: w.Difference, stdErr: w.StdErr, df: w.DF, n: one.N + zero.N}, err
+	case method == methodANCOVA:
+		return s.ancova(ctx)
+	}
+	if people, ok := s.(*rows); method == string(estimator.Matching) && !ok {
+		var err error
+		if people, err = e.people(ctx); err != nil {
+			return fitted{}, err
+		}
+		s = people
+	}
+	patterns, err := s.patterns(ctx)
+	if err != nil {
+		return fitted{}, err
+	}
+	study, left, err := patterns.Study(e.propensityFormula())
+	if err != nil {
+		return fitted{}, err
+	}
+	r, err := e.effect(ctx, study, method)
+	if err != nil {
+		return fitted{}, err
+	}
+	out := fitted{
+		estimate: r.Value, stdErr: r.StdErr, df: r.DF, fixedDF: r.DF > 0, n: int64(r.N), ess: r.ESS(), estimand: r.Estimand, warnings: r.Warnings,
+	}
+	if len(left) > 0 {
+		out.warnings = append(out.warnings, "not in the models, because an arm can not estimate it: "+strings.Join(left, ", "))
+	}
+	if r.Weight != nil {
+		out.weighted = &weighting{overlap: r.Overlap}
+		out.weighted.smd, err = after(study, r.Weight)
+	}
+	return out, err
+}
+
+// people are those analysed, one by one.
+func (e *estimation) people(ctx context.Context) (*rows, error) {
+	if e.rows == nil {
+		everybody, err := e.source.everybody(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if e.rows, err = e.rowsOf(everybody); err != nil {
+			return nil, err
+		}
+	}
+	return e.rows, nil
+}
+
+func (e *estimation) effect(ctx context.Context, s *effect.Study, method string) (estimator.Result, error) {
+	o := estimator.Options{Estimand: estimator.Estimand(e.Estimand), Level: e.Level, Seed: e.Seed, Interrupt: ctx.Err}
+	if method == string(estimator.Matching) {
+		return estimator.Match(s, s.Sum, o)
+	}
+	return estimator.Estimate(s, estimator.Method(method), o)
+}
+
+// after is the standardised difference of each column under weights.
+func after(s *effect.Study, weight []float64) (map[string]float64, error) {
+	out := map[string]float64{}
+	for j, name := range s.Score.Names {
+		if s.Score.Assign[j] == 0 {
+			continue
+		}
+		c, err := balance.Compare(s, s.Score.Column(j), weight)
+		if err != nil {
+			return nil, err
+		}
+		if c.SMDPooled != nil {
+			out[name] = *c.SMDPooled
+		}
+	}
+	return out, nil
+}
