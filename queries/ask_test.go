@@ -52,7 +52,7 @@ func TestAskRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"compare", map[string][]string{"interventions": {"cppp", "magnets"}}, queries.InvalidArgument, "core_therapy"},
 		{"compare", map[string][]string{"by": {"intervention"}}, queries.InvalidArgument, "region"},
 		{"compare", map[string][]string{"by": {"region", "sex", "year"}}, queries.InvalidArgument, "at most 2"},
-		{"compare", map[string][]string{"method": {"magic"}}, queries.InvalidArgument, "ancova or welch"},
+		{"compare", map[string][]string{"method": {"magic"}}, queries.InvalidArgument, "one of ancova, welch"},
 		{"compare", map[string][]string{"covariates": {"age +"}}, queries.InvalidArgument, "formula term"},
 		{"compare", map[string][]string{"covariates": {"log(age)"}}, queries.InvalidArgument, "whole powers"},
 		{"compare", map[string][]string{"covariates": {"odi_12m"}}, queries.InvalidArgument, "before treatment"},

@@ -52,6 +52,7 @@ func (r *reading) compare() cohort.CompareRequest {
 func (r *reading) estimand(req *cohort.CompareRequest) {
 	asked := r.one("estimand", "")
 	if !estimator.Known(req.Method) {
+		delete(r.canonical, "estimand")
 		if asked != "" {
 			r.fail("estimand: %s has none: it is for %s", req.Method, strings.Join(cohort.Methods()[2:], ", "))
 		}

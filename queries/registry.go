@@ -131,7 +131,7 @@ func compareParams() []Param {
 		// the intervention itself is the third dimension
 		byParam(defaultBy, disclosure.MaxDimensions-1),
 		{Name: "method", Kind: TextParam, Default: cohort.MethodANCOVA, Values: cohort.Methods(), Description: "ancova adjusts for baseline and covariates by regression, the methods after welch by models of treatment, outcome or both"},
-		{Name: "estimand", Kind: TextParam, Values: []string{string(estimator.ATE), string(estimator.ATT), string(estimator.ATO)}, Description: "whom the effect is about: everybody (ATE, the default), the treated (ATT), those who might have had either (ATO); overlap is about ATO, matching about ATT"},
+		{Name: "estimand", Kind: TextParam, Default: "ATE, or what the method is about", Values: []string{string(estimator.ATE), string(estimator.ATT), string(estimator.ATO)}, Description: "whom the effect is about: everybody (ATE, the default), the treated (ATT), those who might have had either (ATO); overlap is about ATO, matching about ATT"},
 		{Name: "covariates", Kind: ListParam, Default: "the programme's case-mix terms", Description: "formula terms beside baseline, such as age, I(age^2), factor(sex); none for baseline alone"},
 		levelParam(),
 	}

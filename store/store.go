@@ -29,8 +29,9 @@ type Config struct {
 	Log                                      *slog.Logger
 	Registerer                               prometheus.Registerer // nil: no metrics
 	Clock                                    func() time.Time      // nil: the machine's
-	// Silent engines do not say that a file could not be written, and are asked.
-	Silent bool
+	// Restarts counts how often an engine was started anew that does not say that
+	// a file could not be written, and so is asked; nil: the engine says it.
+	Restarts func() int
 	// Rescoring opens data whose current algorithm the program does not have: a
 	// re-score is about to follow.
 	Rescoring bool
@@ -75,8 +76,8 @@ func (s *Store) open(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("store: connect to %s: %w", cfg.Addr, err)
 	}
 	var witness *engine.Witness
-	if cfg.Silent {
-		witness = engine.NewWitness(s.conn)
+	if cfg.Restarts != nil {
+		witness = engine.NewWitness(s.conn, cfg.Restarts)
 		s.conn = witness.Conn()
 	}
 	if err := s.Ping(ctx); err != nil {

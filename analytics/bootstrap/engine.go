@@ -191,6 +191,38 @@ func (p plan) draw(draws []float64, r *rand.Rand) {
 	}
 }
 
+// ByCluster turns a statistic of people into one of clusters, which are then the
+// units: a cluster drawn twice brings all its people twice. cluster is that of each
+// unit of people, from 0, and count the people in it; the counts returned are one
+// a cluster, for Run. A cluster number below zero, lengths that differ:
+// ErrInvalidParameter. Davison and Hinkley (1997), section 3.8.
+func ByCluster(cluster []int, count []float64, worker Worker) ([]float64, Worker, error) {
+	if len(cluster) != len(count) {
+		return nil, nil, fmt.Errorf("bootstrap: %d clusters for %d units: %w", len(cluster), len(count), analytics.ErrInvalidParameter)
+	}
+	var units []float64
+	for i, g := range cluster {
+		if g < 0 || g > len(cluster) {
+			return nil, nil, fmt.Errorf("bootstrap: unit %d is in cluster %d: %w", i+1, g, analytics.ErrInvalidParameter)
+		}
+		for len(units) <= g {
+			units = append(units, 0)
+		}
+		if count[i] > 0 {
+			units[g] = 1
+		}
+	}
+	return units, func() Statistic {
+		statistic, people := worker(), make([]float64, len(count))
+		return func(draws []float64) (float64, error) {
+			for i, g := range cluster {
+				people[i] = count[i] * draws[g]
+			}
+			return statistic(people)
+		}
+	}, nil
+}
+
 // Jackknife returns the influence values (n_s−1)·(t₀ − t without the person), n_s
 // the people of its stratum, of a statistic of counts: one for each person, the
 // people of a unit after one another. It takes as many evaluations as there are

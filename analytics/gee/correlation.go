@@ -13,7 +13,7 @@ import (
 type Structure string
 
 // The structures: none, one correlation for every pair, alpha^gap with the gap
-// in waves, one correlation for each pair of waves.
+// in places of the waves, one correlation for each pair of waves.
 const (
 	Independence Structure = "independence"
 	Exchangeable Structure = "exchangeable"
@@ -45,9 +45,7 @@ func newWorking(d *Data, s Structure, less float64) (working, error) {
 	case AR1:
 		return &autoregressive{data: d}, d.distinctWaves()
 	case Unstructured:
-		u := &unstructured{data: d}
-		u.waves, u.place = d.wavesOf()
-		return u, d.distinctWaves()
+		return &unstructured{data: d}, d.distinctWaves()
 	}
 	return nil, fmt.Errorf("gee: correlation %q, have independence, exchangeable, ar1 and unstructured: %w", s, analytics.ErrInvalidParameter)
 }
@@ -211,8 +209,6 @@ func (a *autoregressive) solve(rows []int, b [][]float64) error {
 // unstructured has one correlation for each pair of waves.
 type unstructured struct {
 	data  *Data
-	waves []float64
-	place []int
 	rho   []float64 // upper triangle, row by row
 	roots map[string]*mat.Cholesky
 }
@@ -224,17 +220,17 @@ func (u *unstructured) at(i, j int) int {
 	if i > j {
 		i, j = j, i
 	}
-	return i*len(u.waves) - i*(i+1)/2 + j - i - 1
+	return i*len(u.data.distinct) - i*(i+1)/2 + j - i - 1
 }
 
 func (u *unstructured) estimate(residuals []float64, scale float64) error {
-	n := len(u.waves)
+	n := len(u.data.distinct)
 	u.rho, u.roots = make([]float64, n*(n-1)/2), map[string]*mat.Cholesky{}
 	pairs := make([]float64, len(u.rho))
 	for _, rows := range u.data.clusters {
 		for k, i := range rows {
 			for _, j := range rows[:k] {
-				at := u.at(u.place[i], u.place[j])
+				at := u.at(u.data.place[i], u.data.place[j])
 				u.rho[at] += residuals[i] * residuals[j] / scale
 				pairs[at]++
 			}
@@ -252,7 +248,7 @@ func (u *unstructured) estimate(residuals []float64, scale float64) error {
 func (u *unstructured) solve(rows []int, b [][]float64) error {
 	key := make([]byte, 0, 4*len(rows))
 	for _, i := range rows {
-		key = append(key, byte(u.place[i]), byte(u.place[i]>>8), byte(u.place[i]>>16), ' ')
+		key = append(key, byte(u.data.place[i]), byte(u.data.place[i]>>8), byte(u.data.place[i]>>16), ' ')
 	}
 	chol, ok := u.roots[string(key)]
 	if !ok {
@@ -260,7 +256,7 @@ func (u *unstructured) solve(rows []int, b [][]float64) error {
 		for k, i := range rows {
 			r.SetSym(k, k, 1)
 			for l, j := range rows[:k] {
-				r.SetSym(k, l, u.rho[u.at(u.place[i], u.place[j])])
+				r.SetSym(k, l, u.rho[u.at(u.data.place[i], u.data.place[j])])
 			}
 		}
 		chol = &mat.Cholesky{}

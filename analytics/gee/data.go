@@ -3,6 +3,7 @@ package gee
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/lumbar-health/lumbar/analytics"
@@ -14,14 +15,17 @@ type Data struct {
 	design   *design.Matrix
 	clusters [][]int   // rows of each cluster, by wave
 	waves    []float64 // of each row
+	distinct []float64 // waves, ascending
+	place    []int     // of each row's wave among them
 	largest  int
 }
 
 // Group sorts the rows of a design with a response into clusters by label, and
-// within a cluster by wave, one label and one wave a row. Waves are visit
-// numbers: whole numbers whose gaps are those of the AR(1) correlation. Fewer
-// than two clusters: ErrTooFewObservations; no response, other lengths, a wave
-// that is not finite: ErrInvalidParameter.
+// within a cluster by wave, one label and one wave a row. Only the order of the
+// distinct waves counts: the gap of two rows is the difference of their waves'
+// places in it, as in R's geepack, so that weeks 6, 12, 26 are waves 1, 2, 3.
+// Fewer than two clusters: ErrTooFewObservations; no response, other lengths, a
+// wave that is not finite: ErrInvalidParameter.
 func Group(m *design.Matrix, labels []int, waves []float64) (*Data, error) {
 	if m.Y == nil || len(labels) != m.N || len(waves) != m.N {
 		return nil, fmt.Errorf("gee: %d labels and %d waves for %d rows with a response: %w", len(labels), len(waves), m.N, analytics.ErrInvalidParameter)
@@ -30,6 +34,7 @@ func Group(m *design.Matrix, labels []int, waves []float64) (*Data, error) {
 		return nil, err
 	}
 	d := &Data{design: m, waves: waves}
+	d.distinct, d.place = wavesOf(waves)
 	place := map[int]int{}
 	for i, label := range labels {
 		g, ok := place[label]
@@ -66,8 +71,7 @@ func (d *Data) pairs() float64 {
 	return n
 }
 
-// distinctWaves refuses a cluster with two rows in a wave, and a structure that
-// no cluster informs.
+// distinctWaves refuses a cluster with two rows in a wave.
 func (d *Data) distinctWaves() error {
 	for _, rows := range d.clusters {
 		for k := 1; k < len(rows); k++ {
@@ -80,21 +84,16 @@ func (d *Data) distinctWaves() error {
 }
 
 // wavesOf lists the distinct waves, ascending, and each row's place in them.
-func (d *Data) wavesOf() (distinct []float64, place []int) {
-	seen := map[float64]bool{}
-	for _, w := range d.waves {
-		if !seen[w] {
-			seen[w] = true
-			distinct = append(distinct, w)
-		}
-	}
-	sort.Float64s(distinct)
-	place = make([]int, len(d.waves))
-	for i, w := range d.waves {
-		place[i] = sort.SearchFloat64s(distinct, w)
+func wavesOf(waves []float64) (distinct []float64, place []int) {
+	distinct = slices.Clone(waves)
+	slices.Sort(distinct)
+	distinct = slices.Compact(distinct)
+	place = make([]int, len(waves))
+	for i, w := range waves {
+		place[i], _ = slices.BinarySearch(distinct, w)
 	}
 	return distinct, place
 }
 
-// gap is the distance of two waves.
-func (d *Data) gap(i, j int) float64 { return math.Abs(d.waves[i] - d.waves[j]) }
+// gap is the distance of two rows' waves.
+func (d *Data) gap(i, j int) float64 { return math.Abs(float64(d.place[i] - d.place[j])) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/cells"
+	"github.com/lumbar-health/lumbar/analytics/dist"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
@@ -205,6 +206,27 @@ func (m *Model) null(s *scoring) (float64, error) {
 	inner := newScoring(only)
 	err := inner.run()
 	return inner.kernel, err
+}
+
+// LikelihoodRatio tests the model against one of a constant alone: twice the
+// difference of the log-likelihoods referred to χ² with P − 1 degrees of freedom.
+// A model of one column or with an offset, and counts whose deviance is unknown:
+// ErrInvalidParameter.
+func (m *Model) LikelihoodRatio() (linear.ChiTest, error) {
+	if m.P < 2 || m.opts.Offset != nil || !m.HasDeviance || m.Family == Gaussian {
+		return linear.ChiTest{}, fmt.Errorf("glm: no likelihood ratio of a %v model of %d columns: %w", m.Family, m.P, analytics.ErrInvalidParameter)
+	}
+	var sum, n float64
+	for i, v := range m.data.Sum {
+		sum += m.opts.weight(i) * v
+		n += m.opts.weight(i) * m.data.Count[i]
+	}
+	eta := m.Family.Link(sum / n)
+	null := m.kernelAt(func(int) float64 { return eta })
+	t := linear.ChiTest{Statistic: null - m.kernelAt(func(i int) float64 { return m.Eta[i] }), DF: float64(m.P - 1)}
+	t.Statistic = math.Max(t.Statistic, 0)
+	t.P = dist.ChiSquaredTail(t.Statistic, t.DF)
+	return t, nil
 }
 
 // kernelAt sums the kernel over the patterns at given linear predictors.

@@ -60,6 +60,9 @@ func (m *Model) CStatistic() (float64, error) {
 	return concordant / (cases * controls), nil
 }
 
+// tieTolerance is the difference of linear predictors that is rounding.
+const tieTolerance = 1e-11
+
 // byFitted groups the patterns of equal fitted value, ascending.
 func (m *Model) byFitted() [][]int {
 	order := make([]int, 0, len(m.Fitted))
@@ -68,11 +71,11 @@ func (m *Model) byFitted() [][]int {
 			order = append(order, i)
 		}
 	}
-	sort.SliceStable(order, func(a, b int) bool { return m.Fitted[order[a]] < m.Fitted[order[b]] })
+	sort.SliceStable(order, func(a, b int) bool { return m.Eta[order[a]] < m.Eta[order[b]] })
 	var ties [][]int
 	for k := 0; k < len(order); {
 		end := k + 1
-		for end < len(order) && m.Fitted[order[end]] == m.Fitted[order[k]] {
+		for end < len(order) && m.Eta[order[end]]-m.Eta[order[end-1]] <= tieTolerance*(1+math.Abs(m.Eta[order[k]])) {
 			end++
 		}
 		ties = append(ties, order[k:end])

@@ -39,6 +39,7 @@ type profile struct {
 	rest  *Model
 	best  float64 // kernel of the whole model
 	start []float64
+	slope []float64 // of start per unit of the coefficient held
 }
 
 func (m *Model) profile(coef int) *profile {
@@ -49,6 +50,7 @@ func (m *Model) profile(coef int) *profile {
 		if j != coef {
 			keep = append(keep, j)
 			p.start = append(p.start, m.Coef[j])
+			p.slope = append(p.slope, m.Unscaled.At(j, coef)/m.Unscaled.At(coef, coef))
 		}
 	}
 	p.best = m.kernelAt(func(i int) float64 { return m.Eta[i] })
@@ -125,12 +127,15 @@ func (p *profile) root(b float64) (float64, error) {
 		kernel = m.kernelAt(m.opts.offset)
 	} else {
 		s := newScoring(m)
-		s.begin(p.start)
+		start := append([]float64(nil), p.start...)
+		for j, slope := range p.slope { // along the ridge of the likelihood
+			start[j] += slope * (b - p.whole.Coef[p.coef])
+		}
+		s.begin(start)
 		if err := s.run(); err != nil {
 			return 0, err
 		}
 		kernel = s.kernel
-		p.start = s.transform(s.gamma)
 	}
 	return math.Sqrt(math.Max(kernel-p.best, 0)), nil
 }

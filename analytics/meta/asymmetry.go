@@ -38,7 +38,7 @@ func Egger(yi, vi []float64) (Asymmetry, error) {
 	}
 	df := r.k - 2
 	variance := f.q / df * f.inverse.At(1, 1)
-	if !(variance > 0) {
+	if r.exact(f) {
 		return Asymmetry{}, fmt.Errorf("meta: estimates lie on a line of their standard errors: %w", analytics.ErrZeroVariance)
 	}
 	t := f.coef[1] / math.Sqrt(variance)

@@ -93,6 +93,20 @@ func (r regressed) at(tau2 float64) (fitted, error) {
 	return f, nil
 }
 
+// exact says whether only rounding is left of the residuals.
+func (r regressed) exact(f fitted) bool {
+	var size float64
+	for _, y := range r.y {
+		size = math.Max(size, math.Abs(y))
+	}
+	for _, e := range f.residuals {
+		if math.Abs(e) > 1e-12*size {
+			return false
+		}
+	}
+	return true
+}
+
 // invert inverts a positive definite matrix, scaled to a diagonal of ones.
 func invert(m *mat.SymDense) (*mat.SymDense, float64, error) {
 	p := m.SymmetricDim()
@@ -189,7 +203,7 @@ func Regress(yi, vi []float64, moderators [][]float64, names []string, opts Opti
 		if opts.AdHoc {
 			factor = math.Max(1, factor)
 		}
-		if !(factor > 0) {
+		if r.exact(f) {
 			return Regression{}, fmt.Errorf("meta: the moderators fit without error, Hartung–Knapp has no standard error: %w", analytics.ErrZeroVariance)
 		}
 	}

@@ -127,32 +127,33 @@ func (r *Response) Regress(x *design.Matrix, use func(i int) bool) (Regression, 
 	}
 	out := Regression{Names: x.Names, Coef: fit.Coef, CompleteCase: plain.Coef}
 	robust := fit.HC0()
-	n := s.N()
 	for j := range fit.Coef {
 		out.HC0 = append(out.HC0, math.Sqrt(robust.At(j, j)))
-		row := fit.Unscaled.Row(j)
-		along := func(i int) float64 {
-			var v float64
-			for k, c := range x.Row(i) {
-				v += c * row[k]
-			}
-			return v
-		}
-		influence := effect.NewInfluence(s.Len())
-		for i, w := range weight {
-			if w > 0 {
-				a := n * w * along(i)
-				influence.Const[i], influence.Slope[i] = -a*fit.Fitted[i], a
-			}
-		}
-		gradient := effect.Gradient(s.Score, func(i int) float64 {
-			if weight[i] == 0 {
-				return 0
-			}
-			return n * along(i) * r.Weight.Slope[i] * (s.Sum[i] - s.Count[i]*fit.Fitted[i])
-		})
-		full := influence.Plus(effect.Correction(s.Score, r.Model.Model, gradient, s.TreatmentResiduals(r.Model.Score)), 1)
-		out.StdErr = append(out.StdErr, s.StdErr(full))
+		out.StdErr = append(out.StdErr, s.StdErr(r.influence(x, fit, weight, j)))
 	}
 	return out, nil
+}
+
+// influence is that on one coefficient of a regression with these weights, the
+// response model being estimated.
+func (r *Response) influence(x *design.Matrix, fit *glm.Model, weight []float64, coef int) effect.Influence {
+	s := r.Study
+	row := fit.Unscaled.Row(coef)
+	n, along := s.N(), make([]float64, s.Len()) // N·(X′WX)⁻¹x of the coefficient
+	for i, w := range weight {
+		if w == 0 {
+			continue
+		}
+		for k, c := range x.Row(i) {
+			along[i] += n * c * row[k]
+		}
+	}
+	known := effect.NewInfluence(s.Len())
+	for i, w := range weight {
+		known.Const[i], known.Slope[i] = -w*along[i]*fit.Fitted[i], w*along[i]
+	}
+	gradient := effect.Gradient(s.Score, func(i int) float64 {
+		return along[i] * r.Weight.Slope[i] * (s.Sum[i] - s.Count[i]*fit.Fitted[i])
+	})
+	return known.Plus(effect.Correction(s.Score, r.Model.Model, gradient, s.TreatmentResiduals(r.Model.Score)), 1)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/balance"
+	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/effect"
 )
 
@@ -191,8 +192,54 @@ func Restricted(s *effect.Study, target Target, low, high float64, opts Options)
 	if r.Before, err = known(within, score, target, opts); err != nil {
 		return r, err
 	}
+	within.Score = estimable(within)
 	r.Refitted, err = IPW(within, target, opts)
 	return r, err
+}
+
+// estimable leaves out the columns that the people of a study can not tell from
+// those before them, such as a level that a restriction emptied: the scores are
+// the same without them.
+func estimable(s *effect.Study) *design.Matrix {
+	m := s.Score
+	var kept []int
+	var basis [][]float64 // orthonormal, over patterns of anybody
+	for j := range m.P {
+		left := m.Column(j)
+		var before float64
+		for i, n := range s.Count {
+			left[i] *= math.Sqrt(n)
+			before += left[i] * left[i]
+		}
+		for range 2 { // twice is enough
+			for _, b := range basis {
+				along := dot(left, b)
+				for i := range left {
+					left[i] -= along * b[i]
+				}
+			}
+		}
+		length := math.Sqrt(dot(left, left))
+		if !(length > 1e-7*math.Sqrt(before)) {
+			continue
+		}
+		for i := range left {
+			left[i] /= length
+		}
+		kept, basis = append(kept, j), append(basis, left)
+	}
+	if len(kept) == m.P {
+		return m
+	}
+	return m.Keep(kept)
+}
+
+func dot(a, b []float64) float64 {
+	var v float64
+	for i, x := range a {
+		v += x * b[i]
+	}
+	return v
 }
 
 // known is a weighted contrast at scores that are taken as known.

@@ -34,24 +34,14 @@ func Stratify(s *effect.Study, score []float64, classes int) (Strata, error) {
 	if classes < 2 || len(score) != s.Len() {
 		return Strata{}, fmt.Errorf("propensity: %d classes of %d scores: %w", classes, len(score), analytics.ErrInvalidParameter)
 	}
-	var cuts []float64 // upper ends, the last one left open
-	low, err := s.Quantile(score, 0, nil)
-	if err != nil {
-		return Strata{}, err
-	}
 	var out Strata
-	for k := 1; k < classes; k++ {
-		q, err := s.Quantile(score, float64(k)/float64(classes), nil)
-		if err != nil {
-			return Strata{}, err
-		}
-		if q == low || len(cuts) > 0 && q == cuts[len(cuts)-1] {
-			out.Warnings = append(out.Warnings, "so many people share a score that classes were joined")
-			continue
-		}
-		cuts = append(cuts, q)
+	cuts, err := cutsOf(s, score, classes)
+	if err != nil {
+		return out, err
 	}
-	type side struct{ n, sum, squares float64 }
+	if len(cuts) < classes-1 {
+		out.Warnings = append(out.Warnings, "so many people share a score that classes were joined")
+	}
 	sides := make([][2]side, len(cuts)+1)
 	for i, e := range score {
 		k := 0
@@ -61,11 +51,33 @@ func Stratify(s *effect.Study, score []float64, classes int) (Strata, error) {
 		a := &sides[k][arm(s.Treated[i])]
 		a.n, a.sum, a.squares = a.n+s.Count[i], a.sum+s.Sum[i], a.squares+s.SumSq[i]
 	}
+	return out, out.compare(sides)
+}
+
+// cutsOf are the upper ends of the classes, the last one left open; equal ones
+// come once.
+func cutsOf(s *effect.Study, score []float64, classes int) ([]float64, error) {
+	last, err := s.Quantile(score, 0, nil)
+	var cuts []float64
+	for k := 1; k < classes && err == nil; k++ {
+		var q float64
+		if q, err = s.Quantile(score, float64(k)/float64(classes), nil); q != last {
+			cuts, last = append(cuts, q), q
+		}
+	}
+	return cuts, err
+}
+
+// side is the people of a class in one arm with the sums of their outcomes.
+type side struct{ n, sum, squares float64 }
+
+// compare fills the classes and what they add up to.
+func (out *Strata) compare(sides [][2]side) error {
 	var n, n1, variance float64
 	complete := true
 	for k, c := range sides {
 		if c[0].n == 0 || c[1].n == 0 {
-			return out, fmt.Errorf("propensity: class %d of the score has nobody in one arm; use fewer classes or weights: %w", k+1, analytics.ErrTooFewObservations)
+			return fmt.Errorf("propensity: class %d of the score has nobody in one arm; use fewer classes or weights: %w", k+1, analytics.ErrTooFewObservations)
 		}
 		st := Stratum{N: c[0].n + c[1].n, Treated: c[1].n, Difference: c[1].sum/c[1].n - c[0].sum/c[0].n}
 		if c[0].n > 1 && c[1].n > 1 {
@@ -88,5 +100,5 @@ func Stratify(s *effect.Study, score []float64, classes int) (Strata, error) {
 		se := math.Sqrt(variance) / n
 		out.StdErr = &se
 	}
-	return out, nil
+	return nil
 }

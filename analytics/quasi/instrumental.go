@@ -48,7 +48,8 @@ type FirstStage struct {
 //	fewer instruments than coefficients, nothing endogenous, a place twice or out of range   ErrInvalidParameter
 //	a column that is constant or a combination, instruments that do not predict   ErrCollinear
 //
-// Agrees with R's AER::ivreg to 1e-9. Wooldridge (2010), Econometric Analysis of
+// Agrees with R's AER::ivreg to 1e-9, but for Sargan's test without an intercept,
+// where its R² is about the mean and ours about 0. Wooldridge (2010), Econometric Analysis of
 // Cross Section and Panel Data; Sargan (1958), doi:10.2307/1907619; Hausman (1978),
 // doi:10.2307/1913827.
 func TwoStage(m moments.Matrix, y int, x, z []int) (*Instrumental, error) {

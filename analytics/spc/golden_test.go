@@ -17,37 +17,44 @@ func sameNumbers(t *testing.T, name string, got, want []float64) {
 	}
 }
 
-func TestAgreesWithR(t *testing.T) {
+// golden is what testdata/r/spc.R writes.
+type golden struct {
+	XmR []struct {
+		Values                         []float64 `json:"y"`
+		Gaps                           []int     `json:"gaps"`
+		Fix                            int       `json:"fix"`
+		Screened                       bool      `json:"screened"`
+		Mean, All, Range, Lower, Upper float64
+		NearLow                        float64  `json:"near_lower"`
+		NearHigh                       float64  `json:"near_upper"`
+		Signals                        []string `json:"signals"`
+	}
+	Memory []struct {
+		Y                               []float64
+		Weight, Width, Allowance, Sigma float64
+		Weighted, Upper, High, Low      []float64
+	}
+	Proportions struct {
+		X, N, Z, Upper, Laney, Rate []float64
+		Sigma                       float64
+	}
+}
+
+func readGolden(t *testing.T) (g golden) {
+	t.Helper()
 	raw, err := os.ReadFile("testdata/spc.golden.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var golden struct {
-		XmR []struct {
-			Values                         []float64 `json:"y"`
-			Gaps                           []int     `json:"gaps"`
-			Fix                            int       `json:"fix"`
-			Screened                       bool      `json:"screened"`
-			Mean, All, Range, Lower, Upper float64
-			NearLow                        float64  `json:"near_lower"`
-			NearHigh                       float64  `json:"near_upper"`
-			Signals                        []string `json:"signals"`
-		}
-		Memory []struct {
-			Y                               []float64
-			Weight, Width, Allowance, Sigma float64
-			Weighted, Upper, High, Low      []float64
-		}
-		Proportions struct {
-			X, N, Z, Upper, Laney, Rate []float64
-			Sigma                       float64
-		}
-	}
-	if err := json.Unmarshal(raw, &golden); err != nil {
+	if err := json.Unmarshal(raw, &g); err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+func TestXmRAgreesWithR(t *testing.T) {
 	met := map[Signal]bool{}
-	for i, g := range golden.XmR {
+	for i, g := range readGolden(t).XmR {
 		c := chart(t, g.Values, Options{Unscreened: !g.Screened, FixAfter: g.Fix, Gaps: g.Gaps})
 		sameNumbers(t, "limits", []float64{c.Mean, c.MeanRangeAll, c.MeanRange, c.Lower, c.Upper, c.NearLower, c.NearUpper},
 			[]float64{g.Mean, g.All, g.Range, g.Lower, g.Upper, g.NearLow, g.NearHigh})
@@ -61,7 +68,10 @@ func TestAgreesWithR(t *testing.T) {
 	if len(met) < 7 {
 		t.Errorf("only %v are met: the series do not try the rules", met)
 	}
-	for _, g := range golden.Memory {
+}
+
+func TestMemoryAgreesWithR(t *testing.T) {
+	for _, g := range readGolden(t).Memory {
 		m, err := WithMemory(g.Y, MemoryOptions{g.Weight, g.Width, g.Allowance})
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +82,10 @@ func TestAgreesWithR(t *testing.T) {
 		sameNumbers(t, "high sums", m.SumHigh, g.High)
 		sameNumbers(t, "low sums", m.SumLow, g.Low)
 	}
-	g := golden.Proportions
+}
+
+func TestProportionsAgreeWithR(t *testing.T) {
+	g := readGolden(t).Proportions
 	p, err := Proportions(g.X, g.N)
 	if err != nil {
 		t.Fatal(err)

@@ -54,8 +54,10 @@ const (
 	smallStep      = 1e-9
 	// collinear is the share of a column's information that must be its own.
 	collinear = 1e-11
-	// farthest is the largest log hazard ratio per standard deviation that a fit
-	// may come to; beyond it the likelihood is monotone.
+	// flat is the share of a coefficient's information at 0, as a root, below
+	// which its likelihood is flat, and farthest the largest log hazard ratio per
+	// standard deviation: beyond either the likelihood is monotone.
+	flat     = 1e-5
 	farthest = 40
 )
 
@@ -95,6 +97,7 @@ func fit(c *Cohort, s *sorted, opts Options) (*Model, error) {
 	}
 	at := m.evaluate(m.b)
 	m.LogLikNull = at.loglik
+	var first dense.Factor
 	for {
 		if opts.Interrupt != nil {
 			if err := opts.Interrupt(); err != nil {
@@ -108,14 +111,17 @@ func fit(c *Cohort, s *sorted, opts Options) (*Model, error) {
 		step := l.Solve(at.score)
 		decrement := dense.Dot(step, at.score)
 		if m.Iterations == 0 {
-			m.Score = decrement
+			m.Score, first = decrement, l
+		}
+		if j := vanished(first, l); j >= 0 {
+			return nil, m.monotone(j)
 		}
 		if decrement <= smallDecrement*math.Max(1, math.Abs(at.loglik)) && dense.Largest(step) <= smallStep*(1+dense.Largest(m.b)) {
 			m.finish(at, l)
 			return m, nil
 		}
 		if m.Iterations == maxIterations || dense.Largest(m.b) > farthest {
-			return nil, m.monotone(step)
+			return nil, m.monotone(m.farthest(step))
 		}
 		m.Iterations++
 		next, ok := m.advance(at, step)
@@ -124,7 +130,7 @@ func fit(c *Cohort, s *sorted, opts Options) (*Model, error) {
 				m.finish(at, l)
 				return m, nil
 			}
-			return nil, m.monotone(step)
+			return nil, m.monotone(m.farthest(step))
 		}
 		at = next
 	}
@@ -167,14 +173,31 @@ func (m *Model) singular(j int) error {
 	return linear.NewCollinear(j, m.Names[j], "has one value among those at risk, or is a combination of those before it")
 }
 
-func (m *Model) monotone(step []float64) error {
+func (m *Model) monotone(j int) error {
+	return fmt.Errorf("survival: the coefficient of %s runs to infinity: no event, or every event, has one value of it; merge levels or leave it out: %w", m.Names[j], analytics.ErrNotConverged)
+}
+
+// farthest is the coefficient that is, or would next be, the largest.
+func (m *Model) farthest(step []float64) int {
 	worst := 0
 	for j, v := range m.b {
 		if math.Abs(v)+math.Abs(step[j]) > math.Abs(m.b[worst])+math.Abs(step[worst]) {
 			worst = j
 		}
 	}
-	return fmt.Errorf("survival: the coefficient of %s runs to infinity: no event, or every event, has one value of it; merge levels or leave it out: %w", m.Names[worst], analytics.ErrNotConverged)
+	return worst
+}
+
+// vanished is a coefficient of which hardly any information is left, compared
+// with that at 0: its likelihood has gone flat. −1 where there is none.
+func vanished(first, now dense.Factor) int {
+	a, b := first.Lower(), now.Lower()
+	for j := 0; j < a.Rows; j++ {
+		if b.At(j, j) < flat*a.At(j, j) {
+			return j
+		}
+	}
+	return -1
 }
 
 // evaluation is the log-likelihood with its derivatives, on the rows' scale.

@@ -1,8 +1,10 @@
 package survival
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/lumbar-health/lumbar/analytics"
@@ -68,7 +70,7 @@ func NewTable(groups []string, strata, causes int, counts []Count) (*Table, erro
 			return nil, fmt.Errorf("survival: row %d: a count or weight must be a number, 0 or more: %w", i+1, analytics.ErrInvalidParameter)
 		}
 	}
-	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Time < sorted[j].Time })
+	slices.SortFunc(sorted, func(a, b Count) int { return cmp.Compare(a.Time, b.Time) })
 	t := &Table{Groups: groups, Strata: strata, Causes: causes, cells: make([][]history, strata)}
 	for s := range t.cells {
 		t.cells[s] = make([]history, len(groups))
@@ -183,9 +185,9 @@ func (t *Table) Events(group, cause int) float64 {
 	return d
 }
 
-// times merges the times of several histories with an event or censoring,
-// ascending and each once, and walks them: visit gets the time and, for each
-// history, its step there (nil where nobody left) and its people at risk.
+// walk visits the times at which somebody of several histories left, ascending
+// and each once: visit gets the time and, for each history, its step there (nil
+// where nobody left) and its people at risk.
 func walk(groups []history, visit func(time float64, at []*step, atRisk []float64)) {
 	place := make([]int, len(groups))
 	at := make([]*step, len(groups))

@@ -77,6 +77,9 @@ func (s Series) design(season float64) (*design.Matrix, error) {
 			return nil, fmt.Errorf("timeseries: %w", err)
 		}
 	}
+	if n == 0 {
+		return nil, fmt.Errorf("timeseries: no period: %w", analytics.ErrTooFewObservations)
+	}
 	if season != 0 && !(season > 2) || math.IsInf(season, 0) {
 		return nil, fmt.Errorf("timeseries: a season of %v periods, need 0 for none or above 2: %w", season, analytics.ErrInvalidParameter)
 	}

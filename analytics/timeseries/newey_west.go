@@ -14,18 +14,20 @@ import (
 //	V = (X′X)⁻¹·[Γ₀ + Σ_j (1 − j/(lag+1))·(Γ_j + Γ_j′)]·(X′X)⁻¹,   Γ_j = Σ_t e_t e_{t−j} x_t x_{t−j}′
 //
 // by Bartlett's kernel, without prewhitening; adjust multiplies by n/(n−p). Rows
-// must be in the order of time. Assumes correlation that dies out within the lag.
+// must be in the order of time. Assumes correlation that dies out within the lag. A
+// lag beyond the series has the weights of that lag over the lags there are.
 //
-//	lag < 0 or not below the number of rows   ErrInvalidParameter
+//	lag < 0                               ErrInvalidParameter
+//	a lag so long that the sums cancel    ErrZeroVariance
 //
 // Agrees with R's sandwich::NeweyWest(prewhite = FALSE) to 1e-9. Newey and West
 // (1987), doi:10.2307/1913610.
 func NeweyWest(o *linear.Rows, lag int, adjust bool) (linear.Sym, error) {
-	if lag < 0 || lag >= o.N {
-		return linear.Sym{}, fmt.Errorf("timeseries: a lag of %d for %d periods, need 0 to %d: %w", lag, o.N, o.N-1, analytics.ErrInvalidParameter)
+	if lag < 0 {
+		return linear.Sym{}, fmt.Errorf("timeseries: a lag of %d, need 0 or more: %w", lag, analytics.ErrInvalidParameter)
 	}
 	meat := linear.NewSym(o.P)
-	for j := 0; j <= lag; j++ {
+	for j := 0; j <= min(lag, o.N-1); j++ {
 		weight := 1 - float64(j)/float64(lag+1)
 		for t := j; t < o.N; t++ {
 			e := weight * o.Residuals[t] * o.Residuals[t-j]
@@ -42,10 +44,18 @@ func NeweyWest(o *linear.Rows, lag int, adjust bool) (linear.Sym, error) {
 		}
 	}
 	cov, err := o.RobustFromMeat(meat.Data, linear.HC0)
-	if err == nil && adjust {
+	if err != nil {
+		return cov, err
+	}
+	for j := 0; j < o.P; j++ {
+		if !(cov.At(j, j) > 1e-10*o.Sigma2*o.Inv.At(j, j)) {
+			return cov, fmt.Errorf("timeseries: over a lag of %d the sums cancel; take a shorter one: %w", lag, analytics.ErrZeroVariance)
+		}
+	}
+	if adjust {
 		cov = cov.Scale(float64(o.N) / float64(o.DF()))
 	}
-	return cov, err
+	return cov, nil
 }
 
 // Bandwidth returns Newey and West's automatic bandwidth in periods, whose whole
@@ -91,8 +101,5 @@ func Bandwidth(o *linear.Rows) (float64, error) {
 	return 1.1447 * math.Cbrt(s1/s0*s1/s0*n), nil
 }
 
-// AutomaticLag is the whole part of the bandwidth, at most one less than the
-// number of periods.
-func AutomaticLag(bandwidth float64, periods int) int {
-	return int(math.Min(math.Floor(bandwidth), float64(periods-1)))
-}
+// AutomaticLag is the whole part of the bandwidth, at most a million.
+func AutomaticLag(bandwidth float64) int { return int(math.Min(math.Floor(bandwidth), 1e6)) }

@@ -114,7 +114,10 @@ func (h *house) openStore(ctx context.Context, options []func(*store.Config)) (e
 	e := h.engine
 	cfg := store.Config{
 		Addr: e.Addr(), HTTPAddr: e.HTTPAddr(), Database: e.Database(), User: e.User(), Password: e.Password(), TLS: e.TLS(),
-		Programmes: h.programmes, Log: h.log, Registerer: h.registry, Silent: e.Silent(),
+		Programmes: h.programmes, Log: h.log, Registerer: h.registry,
+	}
+	if e.Silent() {
+		cfg.Restarts = e.Restarts
 	}
 	for _, set := range options {
 		set(&cfg)

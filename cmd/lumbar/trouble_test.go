@@ -178,7 +178,7 @@ func TestMistakesInUse(t *testing.T) {
 		{"ask spc --measure waits", []string{"mean_gain, responder_ratio, response_ratio"}},
 		{"ask spc --fix_after 1", []string{"fix_after", "from 2 on"}},
 		{"ask spc --target ten", []string{"target: give a number"}},
-		{"ask compare --method magic", []string{"give ancova or welch"}},
+		{"ask compare --method magic", []string{"give one of ancova, welch"}},
 		{"study run", []string{"arg"}},
 		{"study walk", []string{"walk"}},
 		{"study", []string{"run"}},

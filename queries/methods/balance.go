@@ -132,6 +132,25 @@ var entropyATEKeys = []key[entropyResult]{
 	warningsKey(func(r entropyResult) []string { return r.Warnings }),
 }
 
+func runEntropyATT(in *Input) (r entropyResult, err error) {
+	s, err := in.study("formula_ps", "", nil)
+	if err != nil {
+		return r, err
+	}
+	if r.Entropy, err = balance.EntropyATT(s.Study, 0.95); err != nil {
+		return r, err
+	}
+	var rows []int
+	var weights []float64
+	for i, t := range s.Treated {
+		if !t {
+			rows, weights = append(rows, in.row(s.rows[i])), append(weights, r.Weight[i])
+		}
+	}
+	r.controls = firstNamed(rows, weights, 10)
+	return r, nil
+}
+
 func balanceMethods() []Method {
 	const hainmueller = "Hainmueller (2012), doi:10.1093/pan/mpr025; Zhao and Percival (2017), doi:10.1515/jci-2016-0010"
 	return []Method{
@@ -154,24 +173,7 @@ func balanceMethods() []Method {
 			Reference: hainmueller,
 			Checked:   "R package survey 4.1-1 (calibrate, raking); golden/lib.R",
 			PushDown:  cellsPush,
-		}}, entropyATTKeys, func(in *Input) (r entropyResult, err error) {
-			s, err := in.study("formula_ps", "", nil)
-			if err != nil {
-				return r, err
-			}
-			if r.Entropy, err = balance.EntropyATT(s.Study, 0.95); err != nil {
-				return r, err
-			}
-			var rows []int
-			var weights []float64
-			for i, t := range s.Treated {
-				if !t {
-					rows, weights = append(rows, in.row(s.rows[i])), append(weights, r.Weight[i])
-				}
-			}
-			r.controls = firstNamed(rows, weights, 10)
-			return r, nil
-		}),
+		}}, entropyATTKeys, runEntropyATT),
 		define("causal", spec{name: "entropy_balancing_ate", roles: treatmentRoles, params: []Param{scoreParam}, page: Page{
 			Title:     "Entropy balancing, everybody",
 			When:      "Both arms weighted to the means of the whole study.",
@@ -181,13 +183,9 @@ func balanceMethods() []Method {
 			Reference: hainmueller,
 			Checked:   "golden/lib.R",
 			PushDown:  cellsPush,
-		}}, entropyATEKeys, func(in *Input) (r entropyResult, err error) {
-			s, err := in.study("formula_ps", "", nil)
-			if err != nil {
-				return r, err
-			}
+		}}, entropyATEKeys, ofStudy(func(s twoArms) (r entropyResult, err error) {
 			r.Entropy, err = balance.EntropyATE(s.Study, 0.95)
 			return r, err
-		}),
+		})),
 	}
 }

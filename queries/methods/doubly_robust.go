@@ -189,6 +189,20 @@ func doublyRobustMethods() []Method {
 		}}, aipwTreatedKeys, bothModels(func(s twoArms, family glm.Family) (doublyrobust.AIPW, error) {
 			return doublyrobust.AugmentedTreated(s.Study, family, propensity.Options{})
 		})),
+	}
+	return append(append(append(out, binaryMethods(both)...), gComputationMethods()...), multiArmMethods()...)
+}
+
+func runSingleModel(s twoArms, _ glm.Family) (r doublyrobust.Joint, err error) {
+	if err := isBinary(s.y); err != nil {
+		return r, err
+	}
+	return doublyrobust.SingleModel(s.Study, glm.Binomial, propensity.Options{})
+}
+
+// binaryMethods are those of an outcome of 0 and 1 with one model for both arms.
+func binaryMethods(both []Param) []Method {
+	return []Method{
 		define("causal", spec{name: "aipw_ate_single_outcome_model", roles: treatmentRoles, params: both, page: Page{
 			Title:     "Augmented weighting with one logistic outcome model",
 			When:      "A binary outcome, the treatment entering one model for both arms; Horvitz–Thompson and g-formula beside it.",
@@ -225,14 +239,6 @@ func doublyRobustMethods() []Method {
 			return doublyrobust.Targeted(s.Study, propensity.Options{})
 		})),
 	}
-	return append(append(out, gComputationMethods()...), multiArmMethods()...)
-}
-
-func runSingleModel(s twoArms, _ glm.Family) (r doublyrobust.Joint, err error) {
-	if err := isBinary(s.y); err != nil {
-		return r, err
-	}
-	return doublyrobust.SingleModel(s.Study, glm.Binomial, propensity.Options{})
 }
 
 func gComputationMethods() []Method {

@@ -41,7 +41,7 @@ var liangZegerKeys = []key[geeResult]{
 var geeParams = []Param{
 	formulaParam[0],
 	{Name: "idv", Kind: Text, Help: "the column that says who was measured"},
-	{Name: "wavev", Kind: Text, Help: "the column with the number of the visit"},
+	{Name: "wavev", Kind: Text, Help: "the column with the number or the time of the visit; only its order counts"},
 }
 
 func geeMethods() []Method {
@@ -54,7 +54,7 @@ func geeOf(name string, family glm.Family, when, scale string) []Method {
 	page := Page{
 		Title:     "Generalised estimating equations, " + name,
 		When:      when,
-		Variant:   "As geepack: scale Σr²/N; exchangeable: mean of all products; AR(1): least squares of the products on α^gap; unstructured: pairwise means. Errors robust over clusters, naive beside; Wald χ². Our own code: no kept library has it.",
+		Variant:   "As geepack: scale Σr²/N; exchangeable: mean of all products; AR(1): least squares of the products on α^gap, the gap counted in visits (only the order of wavev counts); unstructured: pairwise means. Errors robust over clusters, naive beside; Wald χ². Our own code: no kept library has it.",
 		Assumes:   "Independent clusters, 40 or more; visits missing completely at random; the " + scale + " linear in the covariates. The correlation may be wrong.",
 		Formula:   "ΣD′V⁻¹(y−μ) = 0,  V = φA^½R(α)A^½;  QIC = −2Q + 2tr(V_I⁻¹V)",
 		Reference: "Liang and Zeger (1986), doi:10.1093/biomet/73.1.13; Pan (2001), doi:10.1111/j.0006-341X.2001.00120.x",

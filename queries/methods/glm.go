@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics/cells"
-	"github.com/lumbar-health/lumbar/analytics/dist"
 	"github.com/lumbar-health/lumbar/analytics/glm"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -55,19 +54,8 @@ type logisticResult struct {
 	model       *glm.Model
 	logLik      float64
 	performance glm.Performance
+	ratio       linear.ChiTest
 	robust      Named
-}
-
-// likelihoodRatio is the test of every coefficient but the intercept.
-func (r logisticResult) likelihoodRatio() (chi2, df, p float64) {
-	chi2, df = r.model.NullDeviance-r.model.Deviance, float64(r.model.P)
-	if r.model.HasIntercept {
-		df--
-	}
-	if df == 0 {
-		return chi2, 0, 1
-	}
-	return chi2, df, dist.ChiSquaredTail(chi2, df)
 }
 
 var logisticKeys = append(coefficientKeys(func(r logisticResult) coefficients { return r.coefficients }),
@@ -76,9 +64,9 @@ var logisticKeys = append(coefficientKeys(func(r logisticResult) coefficients { 
 	scalar("null_deviance", func(r logisticResult) float64 { return r.model.NullDeviance }),
 	scalar("loglik", func(r logisticResult) float64 { return r.logLik }),
 	scalar("aic", func(r logisticResult) float64 { return 2 * (float64(r.model.P) - r.logLik) }),
-	scalar("lr_chi2", func(r logisticResult) float64 { v, _, _ := r.likelihoodRatio(); return v }),
-	scalar("lr_df", func(r logisticResult) float64 { _, v, _ := r.likelihoodRatio(); return v }),
-	scalar("lr_p", func(r logisticResult) float64 { _, _, v := r.likelihoodRatio(); return v }),
+	optional("lr_chi2", func(r logisticResult) *float64 { return where(r.ratio.DF > 0, r.ratio.Statistic) }),
+	optional("lr_df", func(r logisticResult) *float64 { return where(r.ratio.DF > 0, r.ratio.DF) }),
+	optional("lr_p", func(r logisticResult) *float64 { return where(r.ratio.DF > 0, r.ratio.P) }),
 	scalar("c_statistic", func(r logisticResult) float64 { return r.performance.CStatistic }),
 	scalar("brier", func(r logisticResult) float64 { return r.performance.Brier }),
 	scalar("mcfadden", func(r logisticResult) float64 { return r.performance.McFadden }),
@@ -210,6 +198,11 @@ func runLogistic(in *Input) (r logisticResult, err error) {
 	}
 	r.logLik, _ = r.model.LogLik()
 	r.robust = errorsOf(r.model.Names, r.model.HC0())
+	if r.model.P > 1 {
+		if r.ratio, err = r.model.LikelihoodRatio(); err != nil {
+			return r, err
+		}
+	}
 	r.performance, err = r.model.Performance()
 	return r, err
 }

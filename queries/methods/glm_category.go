@@ -6,6 +6,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/glm"
+	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
 // classes is a formula's design with the classes of its outcome.
@@ -18,21 +19,20 @@ type classes struct {
 var oddsKeys = []key[oddsResult]{
 	value("beta", ByName, func(r oddsResult) any { return Named{r.fit.Names, r.fit.Beta} }),
 	value("zeta", ByName, func(r oddsResult) any { return Named{r.cuts, r.fit.Zeta} }),
-	value("se", ByName, func(r oddsResult) any {
-		n := Named{Names: append(append([]string(nil), r.fit.Names...), r.cuts...)}
-		for k := range n.Names {
-			n.Values = append(n.Values, sqrt(r.fit.Cov.At(k, k)))
-		}
-		return n
-	}),
+	value("se", ByName, func(r oddsResult) any { return errorsOf(r.names(), r.differenced) }),
 	scalar("deviance", func(r oddsResult) float64 { return r.fit.Deviance }),
+	value("se_information", ByName, func(r oddsResult) any { return errorsOf(r.names(), r.fit.Cov) }),
 }
 
 // oddsResult is a proportional odds model with the names of its cuts.
 type oddsResult struct {
-	fit  *glm.ProportionalOdds
-	cuts []string
+	fit         *glm.ProportionalOdds
+	cuts        []string
+	differenced linear.Sym
 }
+
+// names are those of the coefficients, then of the cuts.
+func (r oddsResult) names() []string { return append(append([]string(nil), r.fit.Names...), r.cuts...) }
 
 // multinomialResult is a multinomial model with the names of its classes.
 type multinomialResult struct {
@@ -70,7 +70,7 @@ func categoryMethods() []Method {
 		define(glmFamily, spec{name: "proportional_odds", params: params, page: Page{
 			Title:     "Proportional odds regression",
 			When:      "An ordered outcome of a few classes, such as global change.",
-			Variant:   "Cumulative logit by Newton's method, errors from the observed information; classes in ascending order.",
+			Variant:   "Cumulative logit by Newton's method, classes in ascending order. se is from the score differenced in steps of 0.001, as polr prints it; se_information from the exact information: use that.",
 			Assumes:   "The same odds ratio at every cut; independent people.",
 			Formula:   "logit P(Y ≤ k) = ζ_k − x′β: a positive β goes with higher classes",
 			Reference: "McCullagh (1980), doi:10.1111/j.2517-6161.1980.tb01109.x",
@@ -106,7 +106,10 @@ func runProportionalOdds(in *Input) (r oddsResult, err error) {
 	for k := range c.names[1:] {
 		r.cuts = append(r.cuts, c.names[k]+"|"+c.names[k+1])
 	}
-	r.fit, err = glm.FitProportionalOdds(c.design.Without(map[int]bool{0: true}), c.counts, glm.Options{})
+	if r.fit, err = glm.FitProportionalOdds(c.design.Without(map[int]bool{0: true}), c.counts, glm.Options{}); err != nil {
+		return r, err
+	}
+	r.differenced, err = r.fit.Differenced()
 	return r, err
 }
 

@@ -1,9 +1,11 @@
 package methods
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
+	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/timeseries"
 )
@@ -29,7 +31,12 @@ var segmentedKeys = []key[segmented]{
 	value("se_nw_no_adjust", Numbers, func(r segmented) any { return r.plain }),
 	value("se_nw_adjust_n_over_n_minus_k", Numbers, func(r segmented) any { return r.adjusted }),
 	scalar("auto_bandwidth", func(r segmented) float64 { return r.bandwidth }),
-	value("se_nw_auto_bandwidth", Numbers, func(r segmented) any { return r.automatic }),
+	{Key{Name: "se_nw_auto_bandwidth", Shape: Numbers, Optional: true}, func(r segmented) any {
+		if r.automatic == nil {
+			return nil
+		}
+		return r.automatic
+	}},
 	scalar("durbin_watson", func(r segmented) float64 { return r.durbinWatson }),
 	{Key{Name: "breusch_godfrey", Shape: Object, Optional: true}, func(r segmented) any {
 		if r.breuschGodfrey == nil {
@@ -141,8 +148,11 @@ func runSegmented(in *Input) (r segmented, err error) {
 		into   *[]float64
 		lag    int
 		adjust bool
-	}{{&r.plain, int(lag), false}, {&r.adjusted, int(lag), true}, {&r.automatic, timeseries.AutomaticLag(r.bandwidth, r.fit.N), true}} {
+	}{{&r.plain, int(lag), false}, {&r.adjusted, int(lag), true}, {&r.automatic, timeseries.AutomaticLag(r.bandwidth), true}} {
 		cov, err := timeseries.NeweyWest(r.fit.Rows, each.lag, each.adjust)
+		if each.into == &r.automatic && errors.Is(err, analytics.ErrZeroVariance) {
+			continue // the automatic bandwidth goes beyond the series
+		}
 		if err != nil {
 			return r, err
 		}

@@ -66,12 +66,64 @@ func strataOf(r propensity.Strata, get func(propensity.Stratum) float64) []float
 	return out
 }
 
+// scored is a method of the propensity alone.
+func scored(name string, page Page) spec {
+	page.PushDown = cellsPush
+	return spec{name: name, roles: treatmentRoles, params: []Param{scoreParam}, page: page}
+}
+
+// ofStudy runs an estimator that fits the propensity itself.
+func ofStudy[R any](estimate func(s twoArms) (R, error)) func(*Input) (R, error) {
+	return func(in *Input) (r R, err error) {
+		s, err := in.study("formula_ps", "", nil)
+		if err != nil {
+			return r, err
+		}
+		return estimate(s)
+	}
+}
+
 // boundedMethods are the variants for weights or scores that are extreme.
 func boundedMethods() []Method {
-	scored := func(name string, page Page) spec {
-		page.PushDown = cellsPush
-		return spec{name: name, roles: treatmentRoles, params: []Param{scoreParam}, page: page}
-	}
+	return append(otherErrors(),
+		define("causal", scored("ipw_ate_trimmed_weights", Page{
+			Title:     "Weighting with capped weights",
+			When:      "A few weights dominate ipw_ate.",
+			Variant:   ownCode + "Weights above the 99th percentile (type 7, both arms together) are set to it; the propensity is not refitted; the standard error takes the cap as known.",
+			Assumes:   noHidden + " Capping trades bias for variance.",
+			Formula:   "w* = min(w, q₀.₉₉(w))",
+			Reference: "Cole and Hernán (2008), doi:10.1093/aje/kwn164",
+			Checked:   "golden/lib.R",
+		}), cappedKeys, ofStudy(func(s twoArms) (propensity.Contrast, error) {
+			return propensity.Trimmed(s.Study, propensity.ATE, weightCap, propensity.Options{})
+		})),
+		define("causal", scored("ipw_ate_crump_trim", Page{
+			Title:     "Weighting within common support",
+			When:      "Some people were nearly certain of their treatment: compare the others.",
+			Variant:   ownCode + "People with a score outside 0.1 to 0.9 are left out, both ends kept; with the first model's scores and with those of a model refitted to the rest.",
+			Assumes:   noHidden + " The estimate is about the people kept.",
+			Formula:   "0.1 ≤ e ≤ 0.9",
+			Reference: "Crump, Hotz, Imbens and Mitnik (2009), doi:10.1093/biomet/asn055",
+			Checked:   "golden/lib.R",
+		}), restrictedKeys, ofStudy(func(s twoArms) (propensity.Restriction, error) {
+			return propensity.Restricted(s.Study, propensity.ATE, crumpLow, crumpHigh, propensity.Options{})
+		})),
+		define("causal", scored("ipw_ate_ps_truncated", Page{
+			Title:     "Weighting with truncated scores",
+			When:      "As capped weights, with the bound on the score.",
+			Variant:   ownCode + "Scores below 0.05 or above 0.95 are set to that; the standard error takes the bounds as known.",
+			Assumes:   noHidden + " Truncation trades bias for variance.",
+			Formula:   "e* = min(max(e, 0.05), 0.95)",
+			Reference: "Cole and Hernán (2008), doi:10.1093/aje/kwn164",
+			Checked:   "golden/lib.R",
+		}), truncatedKeys, ofStudy(func(s twoArms) (propensity.Contrast, error) {
+			return propensity.Truncated(s.Study, propensity.ATE, scoreLow, scoreHigh, propensity.Options{})
+		})),
+	)
+}
+
+// otherErrors are the comparisons whose errors take the scores as known.
+func otherErrors() []Method {
 	return []Method{
 		define("causal", scored("ipw_ate_survey_se", Page{
 			Title:     "Weighting with survey errors",
@@ -91,51 +143,6 @@ func boundedMethods() []Method {
 				return propensity.Survey{}, err
 			}
 			return propensity.SurveyErrors(s.Study, w), nil
-		}),
-		define("causal", scored("ipw_ate_trimmed_weights", Page{
-			Title:     "Weighting with capped weights",
-			When:      "A few weights dominate ipw_ate.",
-			Variant:   ownCode + "Weights above the 99th percentile (type 7, both arms together) are set to it; the propensity is not refitted; the standard error takes the cap as known.",
-			Assumes:   noHidden + " Capping trades bias for variance.",
-			Formula:   "w* = min(w, q₀.₉₉(w))",
-			Reference: "Cole and Hernán (2008), doi:10.1093/aje/kwn164",
-			Checked:   "golden/lib.R",
-		}), cappedKeys, func(in *Input) (propensity.Contrast, error) {
-			s, err := in.study("formula_ps", "", nil)
-			if err != nil {
-				return propensity.Contrast{}, err
-			}
-			return propensity.Trimmed(s.Study, propensity.ATE, weightCap, propensity.Options{})
-		}),
-		define("causal", scored("ipw_ate_crump_trim", Page{
-			Title:     "Weighting within common support",
-			When:      "Some people were nearly certain of their treatment: compare the others.",
-			Variant:   ownCode + "People with a score outside 0.1 to 0.9 are left out, both ends kept; with the first model's scores and with those of a model refitted to the rest.",
-			Assumes:   noHidden + " The estimate is about the people kept.",
-			Formula:   "0.1 ≤ e ≤ 0.9",
-			Reference: "Crump, Hotz, Imbens and Mitnik (2009), doi:10.1093/biomet/asn055",
-			Checked:   "golden/lib.R",
-		}), restrictedKeys, func(in *Input) (propensity.Restriction, error) {
-			s, err := in.study("formula_ps", "", nil)
-			if err != nil {
-				return propensity.Restriction{}, err
-			}
-			return propensity.Restricted(s.Study, propensity.ATE, crumpLow, crumpHigh, propensity.Options{})
-		}),
-		define("causal", scored("ipw_ate_ps_truncated", Page{
-			Title:     "Weighting with truncated scores",
-			When:      "As capped weights, with the bound on the score.",
-			Variant:   ownCode + "Scores below 0.05 or above 0.95 are set to that; the standard error takes the bounds as known.",
-			Assumes:   noHidden + " Truncation trades bias for variance.",
-			Formula:   "e* = min(max(e, 0.05), 0.95)",
-			Reference: "Cole and Hernán (2008), doi:10.1093/aje/kwn164",
-			Checked:   "golden/lib.R",
-		}), truncatedKeys, func(in *Input) (propensity.Contrast, error) {
-			s, err := in.study("formula_ps", "", nil)
-			if err != nil {
-				return propensity.Contrast{}, err
-			}
-			return propensity.Truncated(s.Study, propensity.ATE, scoreLow, scoreHigh, propensity.Options{})
 		}),
 		define("causal", scored("ps_quintile_stratification", Page{
 			Title:     "Stratification by propensity",

@@ -27,38 +27,57 @@ type estimation struct {
 	rows   *rows              // those analysed, one by one, once a method has asked for them
 }
 
-// records has a row a method. One that has no estimate here has a row without.
+// way runs a method in the way that the protocol has with people who have no
+// outcome; delta is for imputed ones.
+type way func(ctx context.Context, method string, delta float64) (fitted, error)
+
+// records has a row a method, and one for each delta. One that has no estimate
+// here has a row without.
 func (e *estimation) records(ctx context.Context) ([]disclosure.Record, error) {
-	var out []disclosure.Record
-	n := e.arms[0].outcome.N + e.arms[1].outcome.N
-	method, err := e.way(ctx)
+	run, err := e.way(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range e.Methods {
-		cells := map[string]any{"method": name, "estimand": e.estimandOf(name), "n": n, "ess": n, "_n_smaller_arm": min(e.arms[0].outcome.N, e.arms[1].outcome.N)}
-		out = append(out, disclosure.Record{Cells: cells})
-		if e.to.withholds(e.arms) {
-			continue
+	var out []disclosure.Record
+	for _, method := range e.Methods {
+		for _, delta := range e.deltas() {
+			r, err := e.record(ctx, run, method, delta)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, r)
 		}
-		f, err := method(ctx, name)
-		if errors.Is(err, read.ErrLeverage) {
-			e.warn("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", name, e.Variance.Kind)
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("study: %s: %w", name, advise(err))
-		}
-		e.note(name, f)
-		sampling := disclosure.Sampling{Value: f.estimate, StdErr: f.stdErr, N: f.n, DF: f.df, FixedDF: f.fixedDF, Level: e.Level}
-		cells["n"], cells["ess"] = f.n, f.n
-		if f.ess > 0 {
-			cells["ess"] = int64(math.Round(f.ess))
-		}
-		cells["estimate"], cells["std_err"] = f.estimate, disclosure.StdErr(sampling)
-		cells["lower"], cells["upper"] = disclosure.Lower(sampling), disclosure.Upper(sampling)
-		cells["p_value"] = disclosure.PValue(sampling)
 	}
+	return out, nil
+}
+
+func (e *estimation) record(ctx context.Context, run way, method string, delta float64) (disclosure.Record, error) {
+	n := e.arms[0].outcome.N + e.arms[1].outcome.N
+	cells := map[string]any{"method": method, "estimand": e.estimandOf(method), "n": n, "ess": n, "_n_smaller_arm": min(e.arms[0].outcome.N, e.arms[1].outcome.N)}
+	if e.Missing.Method == byDelta {
+		cells["delta"] = delta
+	}
+	out := disclosure.Record{Cells: cells}
+	if e.to.withholds(e.arms) {
+		return out, nil
+	}
+	f, err := run(ctx, method, delta)
+	if errors.Is(err, read.ErrLeverage) {
+		e.warn("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", method, e.Variance.Kind)
+		return out, nil
+	}
+	if err != nil {
+		return out, fmt.Errorf("study: %s: %w", method, advise(err))
+	}
+	e.note(method, f)
+	sampling := disclosure.Sampling{Value: f.estimate, StdErr: f.stdErr, N: f.n, DF: f.df, FixedDF: f.fixedDF, Level: e.Level}
+	cells["n"], cells["ess"] = f.n, f.n
+	if f.ess > 0 {
+		cells["ess"] = int64(math.Round(f.ess))
+	}
+	cells["estimate"], cells["std_err"] = f.estimate, disclosure.StdErr(sampling)
+	cells["lower"], cells["upper"] = disclosure.Lower(sampling), disclosure.Upper(sampling)
+	cells["p_value"] = disclosure.PValue(sampling)
 	return out, nil
 }
 
@@ -115,13 +134,33 @@ func (e *estimation) note(method string, f fitted) {
 	}
 }
 
-// way is how each method is run, given what the protocol says of people without
-// an outcome.
-func (e *estimation) way(ctx context.Context) (func(context.Context, string) (fitted, error), error) {
-	if e.to.withholds(e.arms) {
+// way prepares it.
+func (e *estimation) way(ctx context.Context) (way, error) {
+	switch {
+	case e.to.withholds(e.arms):
 		return nil, nil
+	case e.Missing.Method == byImputation || e.Missing.Method == byDelta:
+		im, err := e.impute(ctx)
+		if err != nil {
+			return nil, err
+		}
+		e.answer.Missing["imputations"] = e.imputations()
+		e.answer.Missing["n"] = e.to.count(int64(im.table.Rows()))
+		return func(ctx context.Context, method string, delta float64) (fitted, error) {
+			return e.pooled(ctx, im, method, delta)
+		}, nil
+	case e.Missing.Method == byWeighting:
+		r, err := e.responding(ctx)
+		if err != nil {
+			return nil, err
+		}
+		e.answer.Missing["replicates"] = e.replicates()
+		e.answer.Missing["n"] = e.to.count(int64(len(r.y)))
+		return func(ctx context.Context, method string, _ float64) (fitted, error) { return e.weighted(ctx, r, method) }, nil
 	}
-	return func(ctx context.Context, method string) (fitted, error) { return e.of(ctx, e.source, method) }, nil
+	return func(ctx context.Context, method string, _ float64) (fitted, error) {
+		return e.of(ctx, e.source, method)
+	}, nil
 }
 
 // of runs a method on a sample: crude is Welch's difference of two means,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -208,6 +209,9 @@ func (p *Protocol) checkMethods() error {
 		if len(p.adjusted()) == 0 {
 			return fmt.Errorf("method %q needs covariates: what the choice of treatment and the outcome both depend on", m)
 		}
+		if m == string(estimator.Matching) && p.Missing.Method == byWeighting {
+			return fmt.Errorf("method %q takes no weights for non-response: impute (missing.method %s), or leave it out", m, byImputation)
+		}
 		if _, err := estimator.Method(m).Of(estimator.Estimand(p.Estimand)); err != nil {
 			return fmt.Errorf("estimand: %w", err)
 		}
@@ -236,6 +240,19 @@ func (m Missing) check() error {
 	}
 	return nil
 }
+
+// factors are the columns within factor() of the covariates.
+func (p *Protocol) factors() []string {
+	var out []string
+	for _, term := range p.adjusted() {
+		for _, m := range factorCall.FindAllStringSubmatch(term, -1) {
+			out = append(out, strings.TrimSpace(m[1]))
+		}
+	}
+	return out
+}
+
+var factorCall = regexp.MustCompile(`factor\(([^()]+)\)`)
 
 func (p *Protocol) treated() string { return asWritten(p.Treatment.Treated) }
 func (p *Protocol) control() string { return asWritten(p.Treatment.Control) }

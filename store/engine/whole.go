@@ -20,6 +20,9 @@ var ErrNotWhole = errors.New("the engine could not write a file, as the disk is 
 // which is eight minutes.
 const watchInterval = time.Second
 
+// errAnew says that nobody knows whether what was sent is there.
+var errAnew = errors.New("the engine was started anew meanwhile: send the same again")
+
 // errFull says that nothing was changed, for it might not fit.
 var errFull = errors.New("the disk is full: free some space and try again")
 
@@ -30,22 +33,21 @@ const leastFree = 8 << 20
 
 // The embedded library was built to go on where a file can not be written: it
 // counts the failure and keeps the part, which then lacks what did not go in.
-// The count starts with the process, of which clickhouse-local draws an
-// identity.
-const lifeQuery = `SELECT toString(serverUUID()), (SELECT min(free_space) FROM system.disks),
+// The count starts with the process.
+const wholeQuery = `SELECT (SELECT min(free_space) FROM system.disks),
 (SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed')`
 
-// life returns the identity of the engine's process and what is free on its
-// disk, in bytes, and ErrNotWhole where it has failed to write a file.
-func life(ctx context.Context, conn driver.Conn) (id string, free uint64, err error) {
+// whole returns ErrNotWhole where the engine's process has failed to write a
+// file, and else what is free on its disk, in bytes.
+func whole(ctx context.Context, conn driver.Conn) (free uint64, err error) {
 	var failed uint64
-	if err := conn.QueryRow(ctx, lifeQuery).Scan(&id, &free, &failed); err != nil {
-		return "", 0, fmt.Errorf("ask the engine whether its files are whole: %w", err)
+	if err := conn.QueryRow(ctx, wholeQuery).Scan(&free, &failed); err != nil {
+		return 0, fmt.Errorf("ask the engine whether its files are whole: %w", err)
 	}
 	if failed > 0 {
-		return "", 0, ErrNotWhole
+		return 0, ErrNotWhole
 	}
-	return id, free, nil
+	return free, nil
 }
 
 // Silent says whether the engine keeps silent about a file that it could not
@@ -54,29 +56,33 @@ func (e *Engine) Silent() bool { return e.config.Kind == Embedded }
 
 // Witness holds that what a silent engine was sent is whole on its disk. A nil
 // one believes the engine.
-type Witness struct{ conn driver.Conn }
+type Witness struct {
+	conn     driver.Conn
+	restarts func() int
+}
 
-// NewWitness asks over connections of a pool, which stays the caller's.
-func NewWitness(conn driver.Conn) *Witness { return &Witness{conn} }
+// NewWitness asks over connections of a pool, which stays the caller's. restarts
+// is Engine.Restarts: it counts before the next process starts.
+func NewWitness(conn driver.Conn, restarts func() int) *Witness { return &Witness{conn, restarts} }
 
-// Of does what writes to the engine. It returns an error that wraps ErrNotWhole
-// where the engine has failed to write a file, or is another process than
-// before: then nobody knows.
+// Of does what writes to the engine. It returns ErrNotWhole where the engine has
+// failed to write a file, and an error where it is another process than before:
+// then nobody knows.
 func (w *Witness) Of(ctx context.Context, write func() error) error {
 	if w == nil {
 		return write()
 	}
-	before, _, err := life(ctx, w.conn)
-	if err != nil {
+	before := w.restarts()
+	if _, err := whole(ctx, w.conn); err != nil {
 		return err
 	}
 	if err := write(); err != nil {
 		return err
 	}
 	// The write is done: whether its sender leaves changes nothing about it.
-	after, _, err := life(context.WithoutCancel(ctx), w.conn)
-	if err == nil && after != before {
-		err = fmt.Errorf("the engine was started anew meanwhile: %w", ErrNotWhole)
+	_, err := whole(context.WithoutCancel(ctx), w.conn)
+	if err == nil && w.restarts() != before {
+		err = errAnew
 	}
 	return err
 }
@@ -91,7 +97,7 @@ type witnessed struct {
 
 func (c witnessed) Exec(ctx context.Context, query string, args ...any) error {
 	if strings.HasPrefix(query, "ALTER") {
-		if _, free, err := life(ctx, c.Conn); err != nil {
+		if free, err := whole(ctx, c.Conn); err != nil {
 			return err
 		} else if free < leastFree {
 			return errFull
@@ -139,7 +145,7 @@ func (e *Engine) watch(p *process) {
 		case <-tick.C:
 		}
 		ctx, done := context.WithTimeout(context.Background(), 10*time.Second)
-		_, _, err := life(ctx, conn)
+		_, err := whole(ctx, conn)
 		done()
 		if errors.Is(err, ErrNotWhole) {
 			e.config.Log.Error("the engine is started anew, for it sets aside what is not whole", "error", err)

@@ -1,0 +1,17 @@
+# Proportions against stats and metafor: Rscript proportions.R > ../proportions.golden.json
+suppressPackageStartupMessages({library(metafor); library(jsonlite)})
+single <- lapply(list(c(0, 20), c(30, 100), c(57, 100), c(8, 8), c(1, 3), c(999, 1000), c(12, 4173)), function(s) { x <- s[1]; n <- s[2]
+  w <- suppressWarnings(prop.test(x, n, correct = FALSE)$conf.int); wc <- suppressWarnings(prop.test(x, n)$conf.int); b <- binom.test(x, n)
+  list(x = x, n = n, wilson = w[1:2], wilson_cc = wc[1:2], clopper = b$conf.int[1:2], jeffreys = c(if (x == 0) 0 else qbeta(.025, x + .5, n - x + .5), if (x == n) 1 else qbeta(.975, x + .5, n - x + .5)), half = b$p.value) })
+tables <- lapply(list(c(30, 20, 15, 35), c(1, 9, 8, 3), c(0, 12, 5, 7), c(10, 0, 3, 9), c(120, 880, 90, 910)), function(t) { m <- matrix(t, 2, byrow = TRUE)
+  c0 <- suppressWarnings(chisq.test(m, correct = FALSE)); c1 <- suppressWarnings(chisq.test(m)); f <- fisher.test(m)
+  list(t = t, chi2 = c(c0$statistic, c0$p.value), yates = c(c1$statistic, c1$p.value), fisher = f$p.value) })
+mh <- lapply(list(list(c(10, 30, 5, 28), c(8, 22, 6, 25), c(20, 41, 12, 39)), list(c(0, 10, 3, 12), c(4, 9, 2, 11), c(6, 6, 7, 9), c(0, 5, 0, 8))), function(s) { s <- do.call(rbind, s)
+  o <- lapply(c("OR", "RR", "RD"), function(m) { r <- rma.mh(ai = s[, 1], n1i = s[, 2], ci = s[, 3], n2i = s[, 4], measure = m, correct = FALSE, drop00 = TRUE)
+    c(as.numeric(r$beta), r$se, r$QE, r$QEp, if (m == "OR") c(r$CO, r$MH, r$TA, r$TAp)) })
+  cc <- mantelhaen.test(array(rbind(s[, 1], s[, 3], s[, 2] - s[, 1], s[, 4] - s[, 3]), c(2, 2, nrow(s))))
+  list(strata = s, OR = o[[1]], RR = o[[2]], RD = o[[3]], corrected = unname(cc$statistic)) })
+trend <- lapply(list(list(c(15, 10, 5), c(30, 30, 30), c(1, 2, 3)), list(c(3, 8, 9, 20), c(20, 25, 24, 40), c(0, 1, 3, 10))), function(s) { r <- prop.trend.test(s[[1]], s[[2]], s[[3]]); list(x = s[[1]], n = s[[2]], score = s[[3]], chi2 = c(r$statistic, r$p.value)) })
+pairs <- lapply(list(c(20, 5, 14, 61), c(3, 0, 6, 2), c(10, 4, 4, 9)), function(s) { m <- matrix(s, 2); a <- mcnemar.test(m, correct = FALSE); b <- mcnemar.test(m)
+  list(s = s, chi2 = c(a$statistic, a$p.value), cc = c(b$statistic, b$p.value), exact = binom.test(s[2], s[2] + s[3])$p.value) })
+cat(toJSON(list(r = R.version.string, metafor = as.character(packageVersion("metafor")), single = single, tables = tables, mh = mh, trend = trend, pairs = pairs), digits = NA, auto_unbox = TRUE), "\n")
