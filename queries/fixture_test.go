@@ -295,7 +295,7 @@ func askBy(t testing.TB, d *queries.Desk, actor, name string, undisclosed bool, 
 	t.Helper()
 	q := queries.Question{Name: name, Params: map[string][]string{}, Actor: actor, Undisclosed: undisclosed}
 	for i := 0; i < len(params); i += 2 {
-		q.Params[params[i]] = strings.Split(params[i+1], ",")
+		q.Params[params[i]] = queries.SplitList(params[i+1])
 	}
 	a, err := d.Ask(context.Background(), q)
 	if err != nil {

@@ -160,7 +160,7 @@ func specAsk(d *desk, words []string, undisclosed bool) string {
 	q := queries.Question{Name: words[0], Params: map[string][]string{}, Undisclosed: undisclosed}
 	for _, w := range words[1:] {
 		name, value, _ := strings.Cut(w, "=")
-		q.Params[name] = strings.Split(value, ",")
+		q.Params[name] = queries.SplitList(value)
 	}
 	a, err := d.Ask(context.Background(), q)
 	if err != nil {

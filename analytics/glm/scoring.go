@@ -148,12 +148,12 @@ func (s *scoring) run() error {
 		if done {
 			return s.factorise()
 		}
-		// Near its maximum scoring converges quadratically, unless there is none:
-		// then each step gains a constant share.
+		// Near its maximum scoring with a canonical link converges quadratically,
+		// unless there is none: then each step gains a constant share.
 		if slow++; !(decrement < 1e-3 && decrement > 0.05*previous) {
 			slow = 0
 		}
-		if slow == 3 {
+		if slow == 3 && (s.m.Family == Binomial || s.m.Family == Poisson) {
 			return s.separation()
 		}
 		previous = decrement

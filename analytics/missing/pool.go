@@ -13,8 +13,8 @@ import (
 // Between that of the estimates B, Total = Within + (1+1/m)·Between. RIV is the
 // relative increase in variance, Lambda the share of it due to missing values and
 // FMI the fraction of missing information. DF are Barnard and Rubin's degrees of
-// freedom, and DFLarge Rubin's of 1987, which ignore how few people there are;
-// DFLarge is infinite where the imputations agree exactly.
+// freedom, and DFLarge Rubin's of 1987, which ignore how few people there are.
+// RIV is infinite where no imputation has variance of its own.
 type Pooled struct {
 	analytics.Test
 	M                      int
@@ -76,11 +76,7 @@ func Pool(estimates, variances []float64, complete, level float64) (Pooled, erro
 		return p, fmt.Errorf("missing: every imputation has the same estimate and no error: %w", analytics.ErrZeroVariance)
 	}
 	p.Lambda = (1 + 1/k) * p.Between / p.Total
-	p.DFLarge = math.Inf(1)
-	if p.Lambda > 0 {
-		p.DFLarge = (k - 1) / (p.Lambda * p.Lambda)
-	}
-	p.DF = barnardRubin(k, p.Lambda, complete)
+	p.DF, p.DFLarge = barnardRubin(k, p.Lambda, complete), barnardRubin(k, p.Lambda, math.Inf(1))
 	p.RIV = math.Inf(1)
 	p.FMI = 1
 	if p.Within > 0 {

@@ -1,6 +1,7 @@
 package propensity
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -162,10 +163,13 @@ func Truncated(s *effect.Study, target Target, low, high float64, opts Options) 
 
 // Restriction is a comparison among people whose score lies within bounds:
 // Kept says how many they are, Before is weighted by the scores of everybody's
-// model and Refitted by those of a model fitted to them alone.
+// model and Refitted by those of a model fitted to them alone, nil where their
+// treatment can not be modelled (Warnings says so).
 type Restriction struct {
-	Kept             float64
-	Before, Refitted Contrast
+	Kept     float64
+	Before   Contrast
+	Refitted *Contrast
+	Warnings []string
 }
 
 // Restricted drops people whose score lies outside [low, high] and compares the
@@ -192,9 +196,18 @@ func Restricted(s *effect.Study, target Target, low, high float64, opts Options)
 	if r.Before, err = known(within, score, target, opts); err != nil {
 		return r, err
 	}
+	r.Warnings = r.Before.Warnings
 	within.Score = estimable(within)
-	r.Refitted, err = IPW(within, target, opts)
-	return r, err
+	refitted, err := IPW(within, target, opts)
+	switch {
+	case errors.Is(err, analytics.ErrNotConverged) || errors.Is(err, analytics.ErrTooFewObservations):
+		r.Warnings = append(r.Warnings, "the propensity can not be refitted to the people kept: too few are left")
+	case err != nil:
+		return r, err
+	default:
+		r.Refitted, r.Warnings = &refitted, refitted.Warnings
+	}
+	return r, nil
 }
 
 // estimable leaves out the columns that the people of a study can not tell from

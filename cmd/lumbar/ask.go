@@ -51,7 +51,7 @@ func newQuestionCommand(spec queries.Spec, openDesk func(cmd *cobra.Command) (as
 	cmd := &cobra.Command{Use: spec.Name, Short: spec.Title, Long: spec.Description, Args: cobra.NoArgs}
 	values := map[string]*[]string{}
 	for _, p := range spec.Params {
-		values[p.Name] = cmd.Flags().StringSlice(p.Name, nil, usageOf(p))
+		values[p.Name] = cmd.Flags().StringArray(p.Name, nil, usageOf(p))
 		if p.Kind == queries.BoolParam {
 			cmd.Flags().Lookup(p.Name).NoOptDefVal = "true"
 		}

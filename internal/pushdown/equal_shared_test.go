@@ -14,8 +14,6 @@ import (
 // to tol, relative where they are large; 0 is to the bit.
 func same(t *testing.T, rows, store any, tol float64) {
 	t.Helper()
-	worst = 0
-	defer func() { t.Logf("WORST %.1e of tol %.1e", worst, tol) }()
 	if n := compare(t, "", reflect.ValueOf(rows), reflect.ValueOf(store), tol); n == 0 {
 		t.Error("nothing was compared")
 	}
@@ -90,10 +88,7 @@ func close(t *testing.T, path string, rows, store, tol float64) {
 	if rows == store || math.IsNaN(rows) && math.IsNaN(store) {
 		return
 	}
-	worst = max(worst, math.Abs(rows-store)/math.Max(1, math.Abs(rows)))
 	if !(math.Abs(rows-store) <= tol*math.Max(1, math.Abs(rows))) {
 		t.Errorf("%s: %.17g of rows, %.17g of the store", path, rows, store)
 	}
 }
-
-var worst float64

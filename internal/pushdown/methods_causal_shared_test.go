@@ -44,7 +44,7 @@ func causalChecks() []check {
 	var all []check
 	for i, r := range trials {
 		all = append(all,
-			check{[]string{"propensity_logistic"}, byCells, fitted, r.study(func(s *effect.Study, a *answers) {
+			check{[]string{"propensity_logistic"}, byCells, rounding, r.study(func(s *effect.Study, a *answers) {
 				m, err := propensity.Fit(s, propensity.Options{})
 				if err != nil {
 					a.add(nil, err)
@@ -54,7 +54,7 @@ func causalChecks() []check {
 				a.add(propensity.Concordance(s, m.Score), nil)
 				a.add(propensity.CommonSupport(s, m.Score), nil)
 			})},
-			check{[]string{"ipw_ate", "ipw_att", "ipw_atc", "ipw_ate_stab", "ipw_overlap", "ipw_matching", "ipw_ate_survey_se", "ipw_ate_trimmed_weights", "ipw_ate_crump_trim", "ipw_ate_ps_truncated"}, byCells, 1e-8, r.study(func(s *effect.Study, a *answers) {
+			check{[]string{"ipw_ate", "ipw_att", "ipw_atc", "ipw_ate_stab", "ipw_overlap", "ipw_matching", "ipw_ate_survey_se", "ipw_ate_trimmed_weights", "ipw_ate_crump_trim", "ipw_ate_ps_truncated"}, byCells, rounding, r.study(func(s *effect.Study, a *answers) {
 				for _, target := range []propensity.Target{propensity.ATE, propensity.ATT, propensity.ATC, propensity.Stabilised, propensity.OverlapTarget, propensity.MatchingTarget} {
 					c, err := propensity.IPW(s, target, propensity.Options{})
 					a.add(propensity.SurveyErrors(s, c.Weights), nil)
@@ -66,7 +66,7 @@ func causalChecks() []check {
 				c.Before.Weights, c.Refitted.Weights = propensity.Weights{}, propensity.Weights{}
 				a.add(c, err)
 			})},
-			check{[]string{"ps_quintile_stratification"}, byCells, 1e-8, r.study(func(s *effect.Study, a *answers) {
+			check{[]string{"ps_quintile_stratification"}, byCells, rounding, r.study(func(s *effect.Study, a *answers) {
 				m, err := propensity.Fit(s, propensity.Options{})
 				if err != nil {
 					a.add(nil, err)
@@ -74,21 +74,21 @@ func causalChecks() []check {
 				}
 				a.add(propensity.Stratify(s, m.Score, 5))
 			})},
-			check{[]string{"covariate_balance"}, byCells, 1e-8, r.study(func(s *effect.Study, a *answers) {
+			check{[]string{"covariate_balance"}, byCells, rounding, r.study(func(s *effect.Study, a *answers) {
 				for j := range s.Score.P {
 					if s.Score.Assign[j] > 0 {
 						a.add(balance.Compare(s, s.Score.Column(j), nil))
 					}
 				}
 			})},
-			check{[]string{"entropy_balancing_att", "entropy_balancing_ate"}, byCells, 1e-7, r.study(func(s *effect.Study, a *answers) {
+			check{[]string{"entropy_balancing_att", "entropy_balancing_ate"}, byCells, rounding, r.study(func(s *effect.Study, a *answers) {
 				for _, f := range []func(*effect.Study, float64) (balance.Entropy, error){balance.EntropyATT, balance.EntropyATE} {
 					e, err := f(s, 0.95)
 					e.Weight = nil
 					a.add(e, err)
 				}
 			})},
-			check{[]string{"aipw_ate", "aipw_att", "g_computation_arm_specific", "g_computation_linear"}, byCells, 1e-8, r.study(func(s *effect.Study, a *answers) {
+			check{[]string{"aipw_ate", "aipw_att", "g_computation_arm_specific", "g_computation_linear"}, byCells, rounding, r.study(func(s *effect.Study, a *answers) {
 				a.add(doublyrobust.Augmented(s, glm.Gaussian, propensity.Options{}))
 				a.add(doublyrobust.AugmentedTreated(s, glm.Gaussian, propensity.Options{}))
 				a.add(doublyrobust.ArmSpecific(s, glm.Gaussian, propensity.Options{}))
@@ -97,7 +97,7 @@ func causalChecks() []check {
 		)
 		binary := r
 		binary.response = []string{"mcid10", "mcid"}[i]
-		all = append(all, check{[]string{"tmle_ate_binary", "ate_binary_gform_iptw_aiptw", "aipw_ate_single_outcome_model"}, byCells, 1e-8, binary.study(func(s *effect.Study, a *answers) {
+		all = append(all, check{[]string{"tmle_ate_binary", "ate_binary_gform_iptw_aiptw", "aipw_ate_single_outcome_model"}, byCells, rounding, binary.study(func(s *effect.Study, a *answers) {
 			tmle, err := doublyrobust.Targeted(s, propensity.Options{})
 			a.add(tmle, err)
 			a.add(doublyrobust.SingleModel(s, glm.Binomial, propensity.Options{}))
@@ -105,14 +105,14 @@ func causalChecks() []check {
 	}
 	arms := regression{"cohort", nil, "odi_12", "~ odi_0 + leg_pain + prior_surgery + age + male", []string{"intervention", "odi_0", "leg_pain", "prior_surgery", "age", "male"}}
 	return append(all,
-		check{[]string{"multi_arm_ipw_aipw"}, byCells, 1e-7, arms.on(func(t *testing.T, p patterns, a *answers) {
+		check{[]string{"multi_arm_ipw_aipw"}, byCells, rounding, arms.on(func(t *testing.T, p patterns, a *answers) {
 			codes, names := p.codes(t, "intervention")
 			m := must(parse(t, arms.formula).Build(p.table))(t)
 			out, err := doublyrobust.CompareArms(doublyrobust.Several{Names: names, Arm: codes, Count: p.count, Sum: p.sum, SumSq: p.sumSq, Score: m, Outcome: m}, glm.Gaussian, propensity.Options{})
 			out.Model = nil
 			a.add(out, err)
 		})},
-		check{[]string{"inverse_probability_of_response"}, byCells, 1e-8, responses})
+		check{[]string{"inverse_probability_of_response"}, byCells, rounding, responses})
 }
 
 // responses weights those who answered by the probability that they did: of

@@ -70,8 +70,8 @@ func gramChecks() []check {
 		}
 	}
 	return []check{
-		{[]string{"ols"}, byGram, 1e-9, least("cohort", nil, outcomes)},
-		{[]string{"ols"}, byGram, 1e-9, least("cohort20k", nil, "y ~ tr + factor(age_band) + male + factor(imd) + sev_band + I(sev_band^2) + region:male")},
+		{[]string{"ols"}, byGram, rounding, least("cohort", nil, outcomes)},
+		{[]string{"ols"}, byGram, rounding, least("cohort20k", nil, "y ~ tr + factor(age_band) + male + factor(imd) + sev_band + I(sev_band^2) + region:male")},
 		{[]string{"gram_matrix", "ancova"}, byGram, 0, exact("cohort", nil, outcomes, func(m moments.Matrix, y int, x []int, s *answers) {
 			s.add(m, nil)
 			f, err := linear.FromMoments(m, y, x)
@@ -79,14 +79,14 @@ func gramChecks() []check {
 			s.add(f.Estimate(1, f.Covariance(), 0.95))
 			s.add(f.Likelihood())
 		})},
-		{[]string{"negative_control_outcome"}, byGram, 1e-9, least("cohort", []where{in("intervention", "surgery", "usual_care")}, "dental_visits ~ surgery + odi_0 + age + male + leg_pain + prior_surgery + smoker + imd + phq9 + comorb")},
-		{[]string{"subgroup_interaction"}, byGram, 1e-9, least("cohort", arms, "odi_12 ~ physio * sex + odi_0")},
+		{[]string{"negative_control_outcome"}, byGram, rounding, least("cohort", []where{in("intervention", "surgery", "usual_care")}, "dental_visits ~ surgery + odi_0 + age + male + leg_pain + prior_surgery + smoker + imd + phq9 + comorb")},
+		{[]string{"subgroup_interaction"}, byGram, rounding, least("cohort", arms, "odi_12 ~ physio * sex + odi_0")},
 		{[]string{"bayes_linear_conjugate"}, byGram, 0, exact("cohort", arms, ancova, func(m moments.Matrix, y int, x []int, s *answers) {
 			g, err := bayes.GramOfMoments(m, y, x)
 			s.add(g, err)
 			s.add(bayes.ConjugateLinear(g, bayes.LinearPrior{CoefSD: 10, Shape: 1, Rate: 100}))
 		})},
-		{[]string{"restricted_cubic_spline_4_knots"}, byGram, 1e-8, func(t *testing.T, all map[string]*dataset) pair[any] {
+		{[]string{"restricted_cubic_spline_4_knots"}, byGram, rounding, func(t *testing.T, all map[string]*dataset) pair[any] {
 			d, regions := all["cohort"], []where{in("region", "R1", "R2"), {column: "odi_12"}}
 			const formula = "odi_12 ~ rcs(odi_0, 4)"
 			h := d.histograms(t, regions, nil, "odi_0").store[0]
@@ -101,7 +101,7 @@ func gramChecks() []check {
 			fitOf(must(linear.FromMoments(p, 4, []int{0, 1, 2, 3}))(t), &store)
 			return pair[any]{rows.all, store.all}
 		}},
-		{[]string{"iv_2sls"}, byGram, 1e-9, func(t *testing.T, all map[string]*dataset) pair[any] {
+		{[]string{"iv_2sls"}, byGram, rounding, func(t *testing.T, all map[string]*dataset) pair[any] {
 			d := all["iv"]
 			const formula = "y ~ d + odi_0 + age | pref + pref2 + odi_0 + age"
 			f := must(design.ParseInstrumented(formula))(t)
@@ -179,9 +179,9 @@ func clusterChecks() []check {
 		}
 	}
 	return []check{
-		{[]string{"ols_cluster_robust"}, byClusters, 1e-8, robust("cohort", nil, outcomes, "provider")},
-		{[]string{"ols_cluster_robust"}, byClusters, 1e-8, robust("cohort20k", nil, "y ~ tr + factor(age_band) + male + factor(imd) + factor(sev_band)", "region")},
-		{[]string{"did_2x2"}, byClusters, 1e-8, robust("did_panel", nil, "y ~ treated * post", "unit")},
+		{[]string{"ols_cluster_robust"}, byClusters, rounding, robust("cohort", nil, outcomes, "provider")},
+		{[]string{"ols_cluster_robust"}, byClusters, rounding, robust("cohort20k", nil, "y ~ tr + factor(age_band) + male + factor(imd) + factor(sev_band)", "region")},
+		{[]string{"did_2x2"}, byClusters, rounding, robust("did_panel", nil, "y ~ treated * post", "unit")},
 		{[]string{"case_mix_adjusted_health_gain", "funnel_overdispersion", "provider_shrinkage"}, byClusters, 0,
 			exact("cohort", "provider", gains, func(m []moments.Matrix, y int, x []int, s *answers) {
 				model, dropped, err := casemix.Fit(m, y, x)
@@ -200,7 +200,7 @@ func clusterChecks() []check {
 			}
 			s.add(linear.ICC(groups))
 		})},
-		{[]string{"lmm_random_intercept_reml"}, byClusters, 1e-6, intercept("longitudinal", "id", "odi ~ arm * week + odi_0", true)},
-		{[]string{"lmm_random_intercept_ml", "provider_random_effect"}, byClusters, 1e-6, intercept("cohort", "provider", gains, false)},
+		{[]string{"lmm_random_intercept_reml"}, byClusters, rounding, intercept("longitudinal", "id", "odi ~ arm * week + odi_0", true)},
+		{[]string{"lmm_random_intercept_ml", "provider_random_effect"}, byClusters, rounding, intercept("cohort", "provider", gains, false)},
 	}
 }

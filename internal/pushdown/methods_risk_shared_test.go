@@ -68,13 +68,13 @@ func riskChecks() []check {
 				}
 			}
 		}, arm, "")},
-		{[]string{"cox_ph"}, byRiskTable, 1e-9, followed([]string{"arm", "age", "male", "odi_0"}, "~ arm + age + male + odi_0", "", fit(cox(1, survival.Efron), func(m *survival.Model, s *answers) {
+		{[]string{"cox_ph"}, byRiskTable, rounding, followed([]string{"arm", "age", "male", "odi_0"}, "~ arm + age + male + odi_0", "", fit(cox(1, survival.Efron), func(m *survival.Model, s *answers) {
 			s.add(m.Concordance())
 		}))},
-		{[]string{"cox_ph"}, byRiskTable, 1e-9, followed([]string{"arm", "age", "male", "odi_0"}, "~ arm + age + male + odi_0", "", fit(cox(1, survival.Breslow), nil))},
-		{[]string{"cox_ph"}, byRiskTable, 1e-9, followed([]string{"arm", "age", "male", "odi_0", "region"}, "~ arm + age + male + odi_0", "region", fit(cox(1, survival.Efron), nil))},
-		{[]string{"cause_specific_cox"}, byRiskTable, 1e-9, followed([]string{"arm", "age", "odi_0"}, "~ arm + age + odi_0", "", fit(cox(2, survival.Efron), nil))},
-		{[]string{"fine_gray"}, byRiskTable, 1e-8, followed([]string{"arm", "age", "odi_0"}, "~ arm + age + odi_0", "", fit(func(c *survival.Cohort) (*survival.Model, error) {
+		{[]string{"cox_ph"}, byRiskTable, rounding, followed([]string{"arm", "age", "male", "odi_0"}, "~ arm + age + male + odi_0", "", fit(cox(1, survival.Breslow), nil))},
+		{[]string{"cox_ph"}, byRiskTable, rounding, followed([]string{"arm", "age", "male", "odi_0", "region"}, "~ arm + age + male + odi_0", "region", fit(cox(1, survival.Efron), nil))},
+		{[]string{"cause_specific_cox"}, byRiskTable, rounding, followed([]string{"arm", "age", "odi_0"}, "~ arm + age + odi_0", "", fit(cox(2, survival.Efron), nil))},
+		{[]string{"fine_gray"}, byRiskTable, rounding, followed([]string{"arm", "age", "odi_0"}, "~ arm + age + odi_0", "", fit(func(c *survival.Cohort) (*survival.Model, error) {
 			return survival.FineGray(c, 1, survival.WithEvents, survival.Options{})
 		}, func(m *survival.Model, s *answers) { s.add(m.CensoringCovariance()) }))},
 	}

@@ -40,9 +40,20 @@ var truncatedKeys = []key[propensity.Contrast]{
 var restrictedKeys = []key[propensity.Restriction]{
 	scalar("n_kept", func(r propensity.Restriction) float64 { return r.Kept }),
 	scalar("estimate_no_refit", func(r propensity.Restriction) float64 { return r.Before.Value }),
-	scalar("estimate_refit", func(r propensity.Restriction) float64 { return r.Refitted.Value }),
-	scalar("se_refit_m_estimation", func(r propensity.Restriction) float64 { return r.Refitted.StdErr }),
-	warningsKey(func(r propensity.Restriction) []string { return r.Refitted.Warnings }),
+	refitted("estimate_refit", func(c *propensity.Contrast) float64 { return c.Value }),
+	refitted("se_refit_m_estimation", func(c *propensity.Contrast) float64 { return c.StdErr }),
+	warningsKey(func(r propensity.Restriction) []string { return r.Warnings }),
+}
+
+// refitted is a number of the refitted contrast, null without one.
+func refitted(name string, get func(*propensity.Contrast) float64) key[propensity.Restriction] {
+	return optional(name, func(r propensity.Restriction) *float64 {
+		if r.Refitted == nil {
+			return nil
+		}
+		v := get(r.Refitted)
+		return &v
+	})
 }
 
 var strataKeys = []key[propensity.Strata]{
