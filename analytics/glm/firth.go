@@ -100,7 +100,7 @@ func (s *scoring) penalisedScore() []float64 {
 			continue
 		}
 		for j, v := range d.Design.Row(i) {
-			s.z[j] = (v - s.centre[j]) / s.scale[j]
+			s.z[j] = (v - s.centre[j]) * s.share[j]
 		}
 		mu, slope := s.m.Family.Mean(s.m.Eta[i])
 		h := w * slope * inverse.Quadratic(s.z)

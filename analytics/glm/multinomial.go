@@ -143,7 +143,7 @@ func (f *multinomialFit) pass(theta []float64) (kernel float64, score []float64,
 	eta, z := make([]float64, blocks), f.scale.z
 	for i, row := range f.counts {
 		for j, v := range f.x.Row(i) {
-			z[j] = (v - f.scale.centre[j]) / f.scale.scale[j]
+			z[j] = (v - f.scale.centre[j]) * f.scale.share[j]
 		}
 		for k := range eta {
 			eta[k] = dot(theta[k*p:(k+1)*p], z)

@@ -22,6 +22,7 @@ type scoring struct {
 	m             *Model
 	intercept     int // the constant column, or −1
 	centre, scale []float64
+	share         []float64 // 1/scale
 	gamma         []float64 // coefficients of the scaled columns
 	information   linear.Sym
 	factor        triangle // of information
@@ -38,7 +39,7 @@ type scoring struct {
 func newScoring(m *Model) *scoring {
 	d, p := m.data, m.P
 	s := &scoring{
-		m: m, intercept: -1, centre: make([]float64, p), scale: make([]float64, p),
+		m: m, intercept: -1, centre: make([]float64, p), scale: make([]float64, p), share: make([]float64, p),
 		gamma: make([]float64, p), information: linear.NewSym(p), score: make([]float64, p), z: make([]float64, p),
 	}
 	constant := make([]bool, p)
@@ -83,6 +84,7 @@ func newScoring(m *Model) *scoring {
 		if s.scale[j] == 0 {
 			s.scale[j] = 1 // collinear: the factor says so
 		}
+		s.share[j] = 1 / s.scale[j]
 	}
 	return s
 }
@@ -223,11 +225,13 @@ func (s *scoring) pass() float64 {
 	clear(s.score)
 	clear(s.information.Data)
 	var kernel float64
+	z, gamma, centre, share := s.z, s.gamma[:len(s.z)], s.centre[:len(s.z)], s.share[:len(s.z)]
 	for i, n := range d.Count {
 		eta := m.opts.offset(i)
-		for j, v := range d.Design.Row(i) {
-			s.z[j] = (v - s.centre[j]) / s.scale[j]
-			eta += s.z[j] * s.gamma[j]
+		x := d.Design.Row(i)[:len(z)]
+		for j := range z {
+			z[j] = (x[j] - centre[j]) * share[j]
+			eta += z[j] * gamma[j]
 		}
 		mu, slope := m.Family.Mean(eta)
 		m.Eta[i], m.Fitted[i] = eta, mu
@@ -243,14 +247,15 @@ func (s *scoring) pass() float64 {
 		}
 		residual := w * (d.Sum[i] - n*mu) * ratio
 		weight := w * n * slope * ratio
-		at := 0
-		for a, v := range s.z {
+		left := s.information.Data
+		for a, v := range z {
 			s.score[a] += residual * v
 			f := weight * v
-			for _, u := range s.z[:a+1] {
-				s.information.Data[at] += f * u
-				at++
+			row := left[:a+1]
+			for b, u := range z[:len(row)] {
+				row[b] += f * u
 			}
+			left = left[a+1:]
 		}
 	}
 	return kernel
