@@ -1,5 +1,7 @@
 // Package dist gives tails and quantiles of the laws that tests refer to:
-// normal, Student's t, χ², F, binomial and Poisson.
+// normal, Student's t, χ², F, beta, binomial and Poisson; and of those that no
+// kept library has: the noncentral t, the studentised range, the largest of
+// several t, Fisher's noncentral hypergeometric and Kolmogorov's.
 //
 // Tails are computed as tails, never as one minus the other side, so that a p of
 // 1e-200 keeps its digits: relative error under 1e-12 over degrees of freedom 1

@@ -26,15 +26,20 @@ type T struct {
 	Delta, StdDev, Alpha float64
 }
 
-// largest is the greatest size looked for.
-const largest = 1e9
+// Bounds of what is looked for: the smallest and greatest size, and the largest
+// difference in standard deviations.
+const (
+	smallest      = 1.2
+	largest       = 1e9
+	largestEffect = 1000
+)
 
 func (p T) check(needDelta bool) error {
 	if !(p.StdDev > 0) || math.IsInf(p.StdDev, 0) {
 		return fmt.Errorf("power: the standard deviation must be above 0: %w", analytics.ErrInvalidParameter)
 	}
-	if needDelta && (!(math.Abs(p.Delta) > 0) || math.IsInf(p.Delta, 0)) {
-		return fmt.Errorf("power: the difference must not be 0: %w", analytics.ErrInvalidParameter)
+	if needDelta && (!(math.Abs(p.Delta) > 0) || math.Abs(p.Delta) > largestEffect*p.StdDev) {
+		return fmt.Errorf("power: the difference must not be 0, nor above %d standard deviations: %w", largestEffect, analytics.ErrInvalidParameter)
 	}
 	return checkAlpha(p.Alpha)
 }
@@ -50,6 +55,13 @@ func checkAlpha(alpha float64) error {
 func checkPower(power, alpha float64) error {
 	if !(power > alpha && power < 1) {
 		return fmt.Errorf("power: a power of %v, need one above alpha and below 1: %w", power, analytics.ErrInvalidParameter)
+	}
+	return nil
+}
+
+func checkSize(n float64) error {
+	if !(n >= 2) || n > largest {
+		return fmt.Errorf("power: a size of %v, need 2 to %v: %w", n, float64(largest), analytics.ErrInvalidParameter)
 	}
 	return nil
 }
@@ -78,15 +90,15 @@ func (p T) law(n float64) (df, ncp float64) {
 // Power returns the chance of a significant difference of the right sign with n per
 // group; both counts rejections of the wrong sign too (R's strict = TRUE).
 //
-//	n ≤ 1, StdDev ≤ 0, Delta 0, Alpha outside (0,1)   ErrInvalidParameter
+//	n < 2, StdDev ≤ 0, Delta 0 or above 1000·StdDev, Alpha outside (0,1)   ErrInvalidParameter
 //
 // Agrees with R's power.t.test to 1e-9. Cohen (1988), Statistical Power Analysis.
 func (p T) Power(n float64, both bool) (float64, error) {
 	if err := p.check(true); err != nil {
 		return 0, err
 	}
-	if !(n > 1) || n > largest {
-		return 0, fmt.Errorf("power: a size of %v, need more than 1: %w", n, analytics.ErrInvalidParameter)
+	if err := checkSize(n); err != nil {
+		return 0, err
 	}
 	v := p.near(n)
 	if both {
@@ -99,7 +111,7 @@ func (p T) Power(n float64, both bool) (float64, error) {
 // rejections of the wrong sign.
 //
 //	power not between Alpha and 1            ErrInvalidParameter
-//	an effect so large that one is enough, or so small that 10⁹ are too few   ErrNotConverged
+//	an effect so large that fewer than 1.2 are enough, or so small that 10⁹ are too few   ErrNotConverged
 //
 // Others as Power. Agrees with R's power.t.test(tol = 1e-13) to 1e-9.
 func (p T) SampleSize(power float64) (float64, error) {
@@ -109,7 +121,7 @@ func (p T) SampleSize(power float64) (float64, error) {
 	if err := checkPower(power, p.Alpha); err != nil {
 		return 0, err
 	}
-	return size(func(n float64) float64 { return p.near(n) - power }, 1.01)
+	return size(func(n float64) float64 { return p.near(n) - power }, smallest)
 }
 
 // size finds where f rises through 0.
@@ -134,8 +146,8 @@ func (p T) Detectable(n, power float64) (float64, error) {
 	if err := checkPower(power, p.Alpha); err != nil {
 		return 0, err
 	}
-	if !(n > 1) || n > largest {
-		return 0, fmt.Errorf("power: a size of %v, need more than 1: %w", n, analytics.ErrInvalidParameter)
+	if err := checkSize(n); err != nil {
+		return 0, err
 	}
 	miss := func(effect float64) float64 {
 		q := p
@@ -143,7 +155,7 @@ func (p T) Detectable(n, power float64) (float64, error) {
 		return q.near(n) - power
 	}
 	hi := 1.0
-	for miss(hi) < 0 && hi < 1e6 {
+	for miss(hi) < 0 && hi < 1e5 {
 		hi *= 2
 	}
 	effect, ok := dist.Root(miss, 1e-9, hi)
@@ -159,7 +171,7 @@ func (p T) Unequal(n1, n2 float64) (float64, error) {
 	if err := p.check(true); err != nil {
 		return 0, err
 	}
-	if !(n1+n2 > 2) || !(n1 > 0) || !(n2 > 0) || n1+n2 > 2*largest {
+	if !(n1+n2 > 2) || !(n1 >= 1) || !(n2 >= 1) || n1+n2 > 2*largest {
 		return 0, fmt.Errorf("power: sizes of %v and %v, need more than 2 together: %w", n1, n2, analytics.ErrInvalidParameter)
 	}
 	df, ncp := n1+n2-2, math.Abs(p.Delta)/p.StdDev*math.Sqrt(n1*n2/(n1+n2))
@@ -181,8 +193,8 @@ type NonInferiority struct {
 // Agrees with R's rpact::getSampleSizeMeans to 1e-5. Chow, Shao and Wang (2008),
 // doi:10.1201/9781584889830.
 func (p NonInferiority) SampleSize(power float64) (perGroup, total float64, err error) {
-	if !(p.Margin > 0) || !(p.StdDev > 0) || math.IsInf(p.Margin, 0) || math.IsInf(p.StdDev, 0) {
-		return 0, 0, fmt.Errorf("power: margin and standard deviation must be above 0: %w", analytics.ErrInvalidParameter)
+	if !(p.Margin > 0) || !(p.StdDev > 0) || math.IsInf(p.StdDev, 0) || p.Margin > largestEffect*p.StdDev {
+		return 0, 0, fmt.Errorf("power: margin and standard deviation must be above 0, the margin at most %d of them: %w", largestEffect, analytics.ErrInvalidParameter)
 	}
 	if err := checkAlpha(p.Alpha); err != nil {
 		return 0, 0, err
@@ -195,6 +207,6 @@ func (p NonInferiority) SampleSize(power float64) (perGroup, total float64, err 
 	total, err = size(func(n float64) float64 {
 		df := n - 2
 		return dist.NoncentralTTail(dist.TUpper(p.Alpha, df), df, math.Sqrt(n)/2*effect) - power
-	}, 2.02)
+	}, 2*smallest)
 	return 2 * z * z, total, err
 }

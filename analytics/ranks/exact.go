@@ -183,5 +183,8 @@ func splitHalves(pooled histogram.Histogram, size int64, off float64) float64 {
 	}
 	far := math.Abs(off)
 	far -= 1e-9 * math.Max(far, math.Sqrt(pooled.SumSquares()))
+	if far <= 0 {
+		return 1
+	}
 	return halves(values, int(size), -far, far)
 }

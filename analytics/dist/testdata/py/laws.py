@@ -37,6 +37,7 @@ for m, n, k, l in ((10, 12, 9, 0), (10, 12, 9, 1.5), (375, 860, 522, 1.938), (3,
     x = lo + len(p) // 2
     out["hypergeometric"].append({"m": m, "n": n, "k": k, "l": l, "x": x, "mean": float(sum((lo + i) * v for i, v in enumerate(p))),
                                   "lower": float(sum(v for i, v in enumerate(p) if lo + i <= x)), "upper": float(sum(v for i, v in enumerate(p) if lo + i >= x))})
+mp.mp.dps = 160  # the tail at 12 is 1e-125
 for x in (0.2, 0.5, 0.9, 1.0, 1.36, 3, 12):
     q = mp.e ** (-2 * mp.mpf(x) ** 2)
     out["kolmogorov"].append([x, float(1 - mp.jtheta(4, 0, q))])
