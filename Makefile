@@ -71,6 +71,10 @@ fuzz-short:
 faults: engine ## fifty rounds of kill -9 under load, and the other faults at length
 	scripts/faults.sh
 
+.PHONY: sim
+sim: ## intervals cover and tests err as they say, on programmes of known truth; writes docs/simulations.md
+	go test -tags sim -timeout 120m -count 1 -v ./internal/sim
+
 .PHONY: golden
 golden: ## rewrite golden answers and specs; review the difference
 	$(GO_TEST) ./dashboards/plot ./queries/... -update

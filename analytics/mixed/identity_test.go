@@ -117,7 +117,7 @@ func TestBalancedIsAnalysisOfVariance(t *testing.T) {
 		within += (y - means[i/n]) * (y - means[i/n]) / (k * (n - 1))
 		between += (means[i/n] - grand) * (means[i/n] - grand) / (k - 1)
 	}
-	compare(t, "variances", variances(m), []float64{between - within/n, within}, 1e-7)
+	compare(t, "variances", variances(m), []float64{(between - within) / n, within}, 1e-7)
 	kr, err := m.KenwardRoger()
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestBalancedIsAnalysisOfVariance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, "mean", []float64{r.Value, r.StdErr, r.DF}, []float64{grand, math.Sqrt(between / k), k - 1}, 1e-6)
+	compare(t, "mean", []float64{r.Value, r.StdErr, r.DF}, []float64{grand, math.Sqrt(between / (k * n)), k - 1}, 1e-6)
 }
 
 // TestCompleteVisitsAreMultivariate holds MMRM with saturated means on complete

@@ -41,6 +41,9 @@ func minimise(what string, start []float64, f surface, opts Options) ([]float64,
 			return nil, fmt.Errorf("mixed: %s: the likelihood ends beside the estimate: %w", what, analytics.ErrNotConverged)
 		}
 		step := descend(h, gradient)
+		if step == nil {
+			break
+		}
 		decrement := -dense.Dot(step, gradient)
 		if dense.Largest(step) <= smallStep*(1+dense.Largest(x)) {
 			j, hill := crest(h)
@@ -78,10 +81,12 @@ func crest(h dense.Matrix) (j int, hill bool) {
 }
 
 // descend solves H·step = −gradient, H raised on its diagonal until it is
-// positive definite.
+// positive definite; nil where it is not finite.
 func descend(h dense.Matrix, gradient []float64) []float64 {
-	raise := 0.0
-	for {
+	if !finite(h.Data...) || !finite(gradient...) {
+		return nil
+	}
+	for raise := 0.0; ; raise = math.Max(2*raise, 1e-6*(1+dense.Largest(h.Data))) {
 		m := h.Clone()
 		for i := range gradient {
 			m.Add(i, i, raise)
@@ -93,7 +98,6 @@ func descend(h dense.Matrix, gradient []float64) []float64 {
 			}
 			return step
 		}
-		raise = math.Max(2*raise, 1e-6*(1+dense.Largest(h.Data)))
 	}
 }
 

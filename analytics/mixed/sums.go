@@ -220,7 +220,7 @@ func (s *Sums) check() error {
 	if _, j := s.xx.Cholesky(collinear); j >= 0 {
 		return linear.NewCollinear(j, s.Names[j], "is zero, constant or a combination of those before it")
 	}
-	if !(s.yy > 0) {
+	if !(s.yy > 1e-20*float64(s.N)*s.meanY*s.meanY) {
 		return fmt.Errorf("mixed: every outcome is the same: %w", analytics.ErrZeroVariance)
 	}
 	return nil

@@ -142,7 +142,7 @@ func tableMethods() []Method {
 			Checked:   "R 4.2.2, stats::chisq.test",
 			PushDown:  "people by row and column",
 		}}, contingencyKeys, func(in *Input) (proportions.Contingency, error) {
-			return proportions.TestTable(crossCounts(in.Labels("a"), in.Labels("b")))
+			return proportions.Independence(crossCounts(in.Labels("a"), in.Labels("b")))
 		}),
 		define("proportions", spec{name: "mcnemar", roles: []Role{{Name: "y0", Kind: Numeric, Help: "the state before, 1 or 0"}, {Name: "y1", Kind: Numeric, Help: "the state after, 1 or 0"}}, page: Page{
 			Title:     "A proportion before and after",
@@ -228,6 +228,6 @@ func runTrend(in *Input) (r doseTrend, err error) {
 			r.doses, r.counts, used = append(r.doses, name), append(r.counts, counts[k]), append(used, scores[k])
 		}
 	}
-	r.Trend, err = proportions.TestTrend(r.counts, used)
+	r.Trend, err = proportions.CochranArmitage(r.counts, used)
 	return r, err
 }

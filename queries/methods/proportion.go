@@ -157,7 +157,7 @@ func proportionMethods() []Method {
 			if err != nil {
 				return proportions.TwoByTwo{}, err
 			}
-			return proportions.TestTwoByTwo(one, zero, 0.95)
+			return proportions.CompareTwo(one, zero, 0.95)
 		}),
 	}, tableMethods()...)
 }
