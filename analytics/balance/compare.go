@@ -51,6 +51,9 @@ func Compare(s *effect.Study, x, weight []float64) (Covariate, error) {
 	plain1, plain0 := spreadOf(s, x, nil, true), spreadOf(s, x, nil, false)
 	wide1, wide0 := spreadOf(s, x, weight, true), spreadOf(s, x, weight, false)
 	c.Mean1, c.Mean0 = wide1.mean, wide0.mean
+	if d := c.Mean1 - c.Mean0; math.IsNaN(d) || math.IsInf(d, 0) {
+		return Covariate{}, fmt.Errorf("balance: the values of a covariate are too large to be summed: %w", analytics.ErrInvalidParameter)
+	}
 	difference := c.Mean1 - c.Mean0
 	c.SMDPooled = ratio(difference, math.Sqrt((plain1.variance+plain0.variance)/2))
 	c.SMDTreated = ratio(difference, math.Sqrt(plain1.variance))

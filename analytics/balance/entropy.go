@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/effect"
 )
@@ -15,6 +16,7 @@ const (
 	maxIterations = 200
 	done          = 1e-13
 	near          = 1e-9
+	pivot         = 1e-12 // what must be left of a column after those before it
 )
 
 // Tilt is weights proportional to exp(λ′x) on one arm. Weight is that of one
@@ -123,17 +125,17 @@ func (t *Tilt) solve(s *effect.Study) error {
 	dual := t.weigh(s, t.Lambda)
 	for t.Iterations = 1; t.Iterations <= maxIterations; t.Iterations++ {
 		gradient, hessian := t.moments(s)
-		worst := greatest(gradient)
-		if worst < done {
+		if dense.Largest(gradient) < done {
 			return nil
 		}
-		step, bad := solveSymmetric(hessian, gradient)
+		factor, bad := hessian.Cholesky(pivot)
 		if bad >= 0 {
 			if t.Iterations == 1 {
 				return fmt.Errorf("balance: column %s is a combination of those before it within the arm; drop it: %w", s.Score.Names[t.Columns[bad]], analytics.ErrCollinear)
 			}
 			break
 		}
+		step := factor.Solve(gradient)
 		before := append([]float64(nil), t.Lambda...)
 		moved := false
 		for share := 1.0; share > 1e-10; share /= 2 {
@@ -150,7 +152,7 @@ func (t *Tilt) solve(s *effect.Study) error {
 			break
 		}
 	}
-	if gradient, _ := t.moments(s); greatest(gradient) < near {
+	if gradient, _ := t.moments(s); dense.Largest(gradient) < near {
 		return nil
 	}
 	return fmt.Errorf("balance: no weights on the %s make the means of all columns equal: too few people are alike in both arms; drop columns or restrict the study: %w", armName(t.treated), analytics.ErrNotConverged)
@@ -161,14 +163,6 @@ func armName(treated bool) string {
 		return "treated"
 	}
 	return "controls"
-}
-
-func greatest(x []float64) float64 {
-	var g float64
-	for _, v := range x {
-		g = math.Max(g, math.Abs(v))
-	}
-	return g
 }
 
 // weigh sets the weights at a λ and returns the dual, log Σ count·exp(λ′z).
@@ -199,13 +193,11 @@ func (t *Tilt) weigh(s *effect.Study, lambda []float64) float64 {
 	return top + math.Log(sum)
 }
 
-// moments are the weighted means of the columns and of their products.
-func (t *Tilt) moments(s *effect.Study) (first []float64, second [][]float64) {
+// moments are the weighted means of the columns and, in the lower triangle, of
+// their products.
+func (t *Tilt) moments(s *effect.Study) (first []float64, second dense.Matrix) {
 	k := len(t.Columns)
-	first, second = make([]float64, k), make([][]float64, k)
-	for a := range second {
-		second[a] = make([]float64, k)
-	}
+	first, second = make([]float64, k), dense.New(k, k)
 	for i, w := range t.Weight {
 		if w == 0 {
 			continue
@@ -214,53 +206,11 @@ func (t *Tilt) moments(s *effect.Study) (first []float64, second [][]float64) {
 		for a := range k {
 			f := w * t.z[a][i]
 			first[a] += f
-			for b := 0; b <= a; b++ {
-				second[a][b] += f * t.z[b][i]
+			row := second.Row(a)
+			for b := range a + 1 {
+				row[b] += f * t.z[b][i]
 			}
-		}
-	}
-	for a := range second {
-		for b := a + 1; b < k; b++ {
-			second[a][b] = second[b][a]
 		}
 	}
 	return first, second
-}
-
-// solveSymmetric solves a·x = b for a positive definite a by Cholesky; bad is the
-// first column that those before it determine, or −1.
-func solveSymmetric(a [][]float64, b []float64) (x []float64, bad int) {
-	n := len(b)
-	l := make([][]float64, n)
-	for i := range l {
-		l[i] = make([]float64, i+1)
-		for j := 0; j <= i; j++ {
-			v := a[i][j]
-			for k := 0; k < j; k++ {
-				v -= l[i][k] * l[j][k]
-			}
-			if j < i {
-				l[i][j] = v / l[j][j]
-				continue
-			}
-			if !(v > 1e-12*a[i][i]) {
-				return nil, i
-			}
-			l[i][i] = math.Sqrt(v)
-		}
-	}
-	x = append([]float64(nil), b...)
-	for i := range x {
-		for k := 0; k < i; k++ {
-			x[i] -= l[i][k] * x[k]
-		}
-		x[i] /= l[i][i]
-	}
-	for i := n - 1; i >= 0; i-- {
-		for k := i + 1; k < n; k++ {
-			x[i] -= l[k][i] * x[k]
-		}
-		x[i] /= l[i][i]
-	}
-	return x, -1
 }

@@ -106,10 +106,11 @@ func (t *Tilt) influence(s *effect.Study, mean float64) effect.Influence {
 		}
 	}
 	_, second := t.moments(s)
-	beta, bad := solveSymmetric(second, slope)
+	factor, bad := second.Cholesky(pivot)
 	if bad >= 0 { // the tilt was solved with this matrix
 		return out
 	}
+	beta := factor.Solve(slope)
 	share := 1.0
 	if t.onThem {
 		share = n / s.Size(true)

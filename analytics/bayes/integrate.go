@@ -14,7 +14,7 @@ type node struct{ u, share float64 }
 // has an error of about e^(−2π·strip/step). f must have one peak region, near
 // start, and fall from there. It returns ok false when f does not fall.
 func integrate(f func(float64) float64, start, step float64) (logIntegral float64, nodes []node, ok bool) {
-	const most = 400_000
+	const most = 2_000_000
 	values := map[bool][]float64{}
 	peak := f(start)
 	for _, up := range []bool{false, true} {

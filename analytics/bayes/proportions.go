@@ -24,7 +24,7 @@ func (prior Beta) Update(events, n float64) (Beta, error) {
 	if !(events >= 0 && events <= n) || n > maxCount || events != math.Trunc(events) || n != math.Trunc(n) {
 		return Beta{}, fmt.Errorf("bayes: events must be a count from 0 to the number of people: %w", analytics.ErrInvalidParameter)
 	}
-	return Beta{A: prior.A + events, B: prior.B + n - events}, nil
+	return Beta{A: prior.A + events, B: prior.B + (n - events)}, nil
 }
 
 // Mean is the mean of the law.

@@ -39,8 +39,12 @@ func (f Factor) Forward(b []float64) []float64 {
 }
 
 // Solve returns (LL′)⁻¹b.
-func (f Factor) Solve(b []float64) []float64 {
-	x := f.Forward(b)
+func (f Factor) Solve(b []float64) []float64 { return f.Backward(f.Forward(b)) }
+
+// Backward returns L′⁻¹b: of independent standard normals b a draw of covariance
+// (LL′)⁻¹.
+func (f Factor) Backward(b []float64) []float64 {
+	x := append([]float64(nil), b...)
 	for i := len(x) - 1; i >= 0; i-- {
 		for k := i + 1; k < len(x); k++ {
 			x[i] -= f.l.At(k, i) * x[k]

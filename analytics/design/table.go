@@ -185,7 +185,7 @@ func AsFactor(c Column) Column {
 	f := Column{Name: c.Name, Levels: make([]string, len(values)), Codes: make([]int, len(c.Values))}
 	for k, v := range values {
 		place[v] = k
-		f.Levels[k] = strconv.FormatFloat(v, 'g', 15, 64)
+		f.Levels[k] = strconv.FormatFloat(v+0, 'g', 15, 64) // -0 is written 0
 	}
 	for i, v := range c.Values {
 		f.Codes[i] = -1

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/effect"
 	"github.com/lumbar-health/lumbar/analytics/glm"
@@ -177,7 +178,7 @@ func (s Several) scoreCorrection(a int, model *glm.Multinomial, p predicted) eff
 			if k == b {
 				own = 1
 			}
-			out.Const[i] += dot(x, direction[(k-1)*width:k*width]) * (own - model.Fitted[i][k])
+			out.Const[i] += dense.Dot(x, direction[(k-1)*width:k*width]) * (own - model.Fitted[i][k])
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics/balance"
 	"github.com/lumbar-health/lumbar/analytics/cells"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/effect"
 	"github.com/lumbar-health/lumbar/analytics/glm"
@@ -84,8 +85,8 @@ func target(s *effect.Study, m *propensity.Model, w propensity.Weights, step, co
 	q1, q0 := make([]float64, s.Len()), make([]float64, s.Len())
 	var mean1, mean0 float64
 	for i, e := range m.Score {
-		q1[i], _ = glm.Binomial.Mean(dot(x1.Row(i), coef) + step[0]/e)
-		q0[i], _ = glm.Binomial.Mean(dot(x0.Row(i), coef) + step[1]/(1-e))
+		q1[i], _ = glm.Binomial.Mean(dense.Dot(x1.Row(i), coef) + step[0]/e)
+		q0[i], _ = glm.Binomial.Mean(dense.Dot(x0.Row(i), coef) + step[1]/(1-e))
 		mean1 += s.Count[i] * q1[i] / n
 		mean0 += s.Count[i] * q0[i] / n
 	}
@@ -113,12 +114,4 @@ func target(s *effect.Study, m *propensity.Model, w propensity.Weights, step, co
 	out.ESS1, out.ESS0 = balance.EffectiveSize(s, w.Value, true), balance.EffectiveSize(s, w.Value, false)
 	out.Warnings = append(propensity.Positivity(s, m.Score, w), balance.SizeWarnings(s, out.ESS1, out.ESS0)...)
 	return out, nil
-}
-
-func dot(a, b []float64) float64 {
-	var v float64
-	for i, x := range a {
-		v += x * b[i]
-	}
-	return v
 }

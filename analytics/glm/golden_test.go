@@ -172,6 +172,10 @@ func TestLogisticAgreesWithR(t *testing.T) {
 			t.Fatal(err)
 		}
 		compare(t, "profile", []float64{low, high}, want, 1e-3) // MASS interpolates
+		if low, high, err = m.ProfileInterpolated(k, 0.95); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, "profile as MASS", []float64{low, high}, want, 1e-7)
 	}
 	age, _ := infert.Column("age")
 	weights := make([]float64, len(age.Values))

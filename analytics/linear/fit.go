@@ -121,6 +121,24 @@ func Compare(smaller, larger *Fit) (FTest, error) {
 	return newFTest((smaller.RSS-larger.RSS)/df1, larger.Sigma2, df1, float64(larger.DF()))
 }
 
+// CompareRows is Compare with the rows at hand: of nested models RSS₀ − RSS₁ is
+// Σ(e₀−e₁)², which keeps its digits where the two sums are nearly equal.
+func CompareRows(smaller, larger *Rows) (FTest, error) {
+	df1 := float64(larger.P - smaller.P)
+	if smaller.N != larger.N || df1 <= 0 {
+		return FTest{}, fmt.Errorf("linear: the models are not nested: %w", analytics.ErrInvalidParameter)
+	}
+	return newFTest(between(smaller.Residuals, larger.Residuals)/df1, larger.Sigma2, df1, float64(larger.DF()))
+}
+
+// between is the sum of squares between two sets of residuals.
+func between(smaller, larger []float64) (sum float64) {
+	for i, e := range smaller {
+		sum += (e - larger[i]) * (e - larger[i])
+	}
+	return sum
+}
+
 func newFTest(between, within, df1, df2 float64) (FTest, error) {
 	if !(within > 0) {
 		return FTest{}, fmt.Errorf("linear: no residual variation: %w", analytics.ErrZeroVariance)

@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/lumbar-health/lumbar/analytics"
-	"github.com/lumbar-health/lumbar/analytics/linear"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 )
 
 // link is one imputation under way: columns in standard deviations with their
@@ -80,7 +80,7 @@ func (l *link) impute(j int) error {
 	for k := range drawn {
 		drawn[k] = l.rng.NormFloat64()
 	}
-	fit.factor.back(drawn)
+	drawn = fit.factor.Backward(drawn)
 	for k := range drawn {
 		drawn[k] = fit.coef[k] + sigma*drawn[k]
 	}
@@ -109,13 +109,13 @@ func (l *link) at(j, row int, coef []float64) float64 {
 type regression struct {
 	coef   []float64
 	rss    float64
-	factor factor
+	factor dense.Factor
 }
 
 func (l *link) regress(j int) (regression, error) {
 	predictors := l.predictors[j]
 	p := len(predictors) + 1
-	gram, cross := linear.NewSym(p), make([]float64, p)
+	gram, cross := dense.New(p, p), make([]float64, p)
 	x := l.row[:p]
 	x[0] = 1
 	y := l.z[j]
@@ -123,16 +123,15 @@ func (l *link) regress(j int) (regression, error) {
 		for k, other := range predictors {
 			x[k+1] = l.z[other][i]
 		}
-		at := 0
 		for a, u := range x {
 			cross[a] += u * y[i]
-			for _, v := range x[:a+1] {
-				gram.Data[at] += u * v
-				at++
+			row := gram.Row(a)
+			for b, v := range x[:a+1] {
+				row[b] += u * v
 			}
 		}
 	}
-	f, bad := factorise(gram)
+	f, bad := gram.Cholesky(pivot)
 	if bad >= 0 {
 		name := "the intercept"
 		if bad > 0 {
@@ -140,7 +139,7 @@ func (l *link) regress(j int) (regression, error) {
 		}
 		return regression{}, fmt.Errorf("missing: in the model of %s, %s is a combination of the other predictors where it has values; leave one out: %w", l.variables[j].Name, name, analytics.ErrCollinear)
 	}
-	r := regression{coef: f.solve(cross), factor: f}
+	r := regression{coef: f.Solve(cross), factor: f}
 	for _, i := range l.given[j] {
 		e := y[i] - l.at(j, i, r.coef)
 		r.rss += e * e

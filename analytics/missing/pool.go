@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/dist"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -26,6 +27,9 @@ type Pooled struct {
 // leastLambda keeps the degrees of freedom finite where imputations nearly
 // agree: the floor of R's mice.
 const leastLambda = 1e-4
+
+// pivot is what must be left of a column's own variation after those before it.
+const pivot = 1e-12
 
 // Pool combines the estimates of m imputed data sets and their variances by
 // Rubin's rules,
@@ -142,23 +146,24 @@ func D1(estimates [][]float64, covariances []linear.Sym) (Wald, error) {
 			within.Data[j] += v / float64(m)
 		}
 	}
-	inverse, err := invert(within)
-	if err != nil {
-		return Wald{}, err
+	factor, bad := dense.Unpack(within.Data, k).Cholesky(pivot)
+	if bad >= 0 {
+		return Wald{}, fmt.Errorf("missing: coefficient %d is a combination of those before it: %w", bad+1, analytics.ErrCollinear)
 	}
+	quadratic := func(x []float64) float64 { return dense.Dot(x, factor.Solve(x)) }
 	var trace float64
 	gap := make([]float64, k)
 	for _, q := range estimates {
 		for j, v := range q {
 			gap[j] = v - mean[j]
 		}
-		trace += inverse.Quadratic(gap) / float64(m-1)
+		trace += quadratic(gap) / float64(m-1)
 	}
 	w := Wald{DF1: float64(k), RIV: (1 + 1/float64(m)) * trace / float64(k)}
 	if !(w.RIV > 0) {
 		return w, fmt.Errorf("missing: every imputation has the same estimates; test one of them: %w", analytics.ErrZeroVariance)
 	}
-	w.F = inverse.Quadratic(mean) / (float64(k) * (1 + w.RIV))
+	w.F = quadratic(mean) / (float64(k) * (1 + w.RIV))
 	t := float64(k * (m - 1))
 	if t > 4 {
 		c := 1 + (1-2/t)/w.RIV

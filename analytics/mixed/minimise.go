@@ -19,7 +19,9 @@ type surface func(x []float64) (value float64, gradient []float64, ok bool)
 
 const (
 	maxIterations = 200
-	smallStep     = 1e-8
+	smallStep     = 1e-9
+	// noise is the share of the value below which a fall is not to be seen.
+	noise = 1e-9
 )
 
 // minimise runs Newton's method, the Hessian by differences of the gradient and
@@ -57,11 +59,13 @@ func minimise(what string, start []float64, f surface, opts Options) ([]float64,
 			}
 			continue
 		}
-		next, moved := lineSearch(x, step, value, decrement, f)
-		if !moved {
-			if decrement <= 1e-9*(1+math.Abs(value)) { // no digit left to gain
+		var next []float64
+		if decrement <= noise*(1+math.Abs(value)) {
+			// The value has no digit left to tell by: the gradient has.
+			if next, ok = polish(h, x, step, decrement, f); !ok {
 				return x, nil
 			}
+		} else if next, ok = lineSearch(x, step, value, decrement, f); !ok {
 			break
 		}
 		x = next
@@ -115,6 +119,20 @@ func lineSearch(x, step []float64, value, decrement float64, f surface) ([]float
 		factor /= 2
 	}
 	return nil, false
+}
+
+// polish takes the whole step if the gradient's decrement falls to half.
+func polish(h dense.Matrix, x, step []float64, decrement float64, f surface) ([]float64, bool) {
+	next := make([]float64, len(x))
+	for i := range x {
+		next[i] = x[i] + step[i]
+	}
+	_, gradient, ok := f(next)
+	if !ok {
+		return nil, false
+	}
+	again := descend(h, gradient)
+	return next, again != nil && -dense.Dot(again, gradient) < decrement/2
 }
 
 // hessian differences the gradient over ±h (relative to 1 or the size of x);

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/balance"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/effect"
 )
@@ -226,13 +227,13 @@ func estimable(s *effect.Study) *design.Matrix {
 		}
 		for range 2 { // twice is enough
 			for _, b := range basis {
-				along := dot(left, b)
+				along := dense.Dot(left, b)
 				for i := range left {
 					left[i] -= along * b[i]
 				}
 			}
 		}
-		length := math.Sqrt(dot(left, left))
+		length := math.Sqrt(dense.Dot(left, left))
 		if !(length > 1e-7*math.Sqrt(before)) {
 			continue
 		}
@@ -245,14 +246,6 @@ func estimable(s *effect.Study) *design.Matrix {
 		return m
 	}
 	return m.Keep(kept)
-}
-
-func dot(a, b []float64) float64 {
-	var v float64
-	for i, x := range a {
-		v += x * b[i]
-	}
-	return v
 }
 
 // known is a weighted contrast at scores that are taken as known.

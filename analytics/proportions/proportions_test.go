@@ -84,12 +84,12 @@ func TestOneAgreesWithR(t *testing.T) {
 func TestTablesAgreeWithR(t *testing.T) {
 	for _, c := range readR(t).Tables {
 		one, zero := Count{c.T[0], c.T[0] + c.T[1]}, Count{c.T[2], c.T[2] + c.T[3]}
-		r, err := CompareTwo(one, zero, 0.95)
+		r, err := TestTwoByTwo(one, zero, 0.95)
 		if err != nil {
 			t.Fatal(err)
 		}
 		compare(t, c.T, 1e-10, map[string][2]float64{"χ²": {r.ChiSquared, c.Chi2[0]}, "p": {r.ChiSquaredP, c.Chi2[1]}, "Yates": {r.Yates, c.Yates[0]}, "its p": {r.YatesP, c.Yates[1]}, "Fisher": {r.FisherP, c.Fisher}})
-		table, err := Independence([][]int64{{c.T[0], c.T[1]}, {0, 0}, {c.T[2], c.T[3]}})
+		table, err := TestTable([][]int64{{c.T[0], c.T[1]}, {0, 0}, {c.T[2], c.T[3]}})
 		if err != nil || !near(table.ChiSquared, r.ChiSquared, 1e-12) || table.DF != 1 || !near(table.CramersV, r.Phi, 1e-12) {
 			t.Errorf("%v: table %+v %v", c.T, table, err)
 		}
@@ -124,7 +124,7 @@ func TestTrendAndPairsAgreeWithR(t *testing.T) {
 		for k := range c.X {
 			counts = append(counts, Count{c.X[k], c.N[k]})
 		}
-		r, err := CochranArmitage(counts, c.Score)
+		r, err := TestTrend(counts, c.Score)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,18 +208,18 @@ func TestSwapAndScoreLimits(t *testing.T) {
 }
 
 func TestFisherLimitsHaveTheirTails(t *testing.T) {
-	r, err := CompareTwo(Count{11, 132}, Count{9, 237}, 0.9)
+	r, err := TestTwoByTwo(Count{11, 132}, Count{9, 237}, 0.9)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !(r.FisherLimits.Low < r.FisherOR && r.FisherOR < r.FisherLimits.High) || !near(r.FisherOR, 2.297463666536206, 1e-12) {
 		t.Errorf("%+v", r)
 	}
-	end, err := CompareTwo(Count{5, 5}, Count{2, 9}, 0.95)
+	end, err := TestTwoByTwo(Count{5, 5}, Count{2, 9}, 0.95)
 	if err != nil || !math.IsInf(end.FisherOR, 1) || !math.IsInf(end.FisherLimits.High, 1) || end.FisherLimits.Low <= 0 {
 		t.Errorf("end of the support: %+v %v", end, err)
 	}
-	end, err = CompareTwo(Count{0, 5}, Count{2, 9}, 0.95)
+	end, err = TestTwoByTwo(Count{0, 5}, Count{2, 9}, 0.95)
 	if err != nil || end.FisherOR != 0 || end.FisherLimits.Low != 0 || math.IsInf(end.FisherLimits.High, 1) {
 		t.Errorf("start of the support: %+v %v", end, err)
 	}
@@ -254,13 +254,13 @@ func TestErrors(t *testing.T) {
 		"score delta":       {second(ScoreDifference(good, good, 1, true)), analytics.ErrInvalidParameter},
 		"score no event":    {second(ScoreDifference(Count{0, 5}, Count{0, 5}, 0, true)), analytics.ErrZeroVariance},
 		"ratio events":      {second(RiskRatio(over, good, 0.95)), analytics.ErrInvalidParameter},
-		"table no event":    {second(CompareTwo(Count{0, 5}, Count{0, 5}, 0.95)), analytics.ErrZeroVariance},
-		"table one row":     {second(Independence([][]int64{{3, 4}, {0, 0}})), analytics.ErrTooFewObservations},
-		"table ragged":      {second(Independence([][]int64{{3, 4}, {1}})), analytics.ErrInvalidParameter},
-		"table negative":    {second(Independence([][]int64{{3, -4}, {1, 1}})), analytics.ErrInvalidParameter},
-		"trend one score":   {second(CochranArmitage([]Count{good, good}, []float64{2, 2})), analytics.ErrZeroVariance},
-		"trend lengths":     {second(CochranArmitage([]Count{good}, []float64{1, 2})), analytics.ErrInvalidParameter},
-		"trend NaN":         {second(CochranArmitage([]Count{good, good}, []float64{1, math.NaN()})), analytics.ErrInvalidParameter},
+		"table no event":    {second(TestTwoByTwo(Count{0, 5}, Count{0, 5}, 0.95)), analytics.ErrZeroVariance},
+		"table one row":     {second(TestTable([][]int64{{3, 4}, {0, 0}})), analytics.ErrTooFewObservations},
+		"table ragged":      {second(TestTable([][]int64{{3, 4}, {1}})), analytics.ErrInvalidParameter},
+		"table negative":    {second(TestTable([][]int64{{3, -4}, {1, 1}})), analytics.ErrInvalidParameter},
+		"trend one score":   {second(TestTrend([]Count{good, good}, []float64{2, 2})), analytics.ErrZeroVariance},
+		"trend lengths":     {second(TestTrend([]Count{good}, []float64{1, 2})), analytics.ErrInvalidParameter},
+		"trend NaN":         {second(TestTrend([]Count{good, good}, []float64{1, math.NaN()})), analytics.ErrInvalidParameter},
 		"strata apart":      {second(MantelHaenszel([]Stratum{{good, none}, {none, good}}, 0.95)), analytics.ErrTooFewObservations},
 		"strata no event":   {second(MantelHaenszel([]Stratum{{Count{0, 3}, Count{0, 4}}}, 0.95)), analytics.ErrZeroVariance},
 		"strata events":     {second(MantelHaenszel([]Stratum{{over, good}}, 0.95)), analytics.ErrInvalidParameter},

@@ -26,14 +26,14 @@ type TwoByTwo struct {
 	SmallestExpected        float64
 }
 
-// CompareTwo compares two proportions.
+// TestTwoByTwo compares two proportions.
 //
 //	χ² = Σ(O−E)²/E;   Fisher: Σ P(table) over the tables no likelier than this one
 //
 // Nobody or everybody with the event: ErrZeroVariance; other errors as
 // RiskDifference. Checked against R's chisq.test and fisher.test. Campbell
 // (2007), doi:10.1002/sim.2832; Fisher (1935), doi:10.2307/2342435.
-func CompareTwo(one, zero Count, level float64) (TwoByTwo, error) {
+func TestTwoByTwo(one, zero Count, level float64) (TwoByTwo, error) {
 	if err := checkAll(level, one, zero); err != nil {
 		return TwoByTwo{}, fmt.Errorf("proportions: 2 by 2 tests: %w", err)
 	}
@@ -94,7 +94,7 @@ type Contingency struct {
 	CramersV, ContingencyC float64
 }
 
-// Independence tests the independence of rows and columns of a table of counts;
+// TestTable tests the independence of rows and columns of a table of counts;
 // rows and columns without anybody are left out. No continuity correction.
 //
 //	rows of unequal length, a negative count   ErrInvalidParameter
@@ -102,7 +102,7 @@ type Contingency struct {
 //
 // Checked against R's chisq.test(correct = FALSE). Cramér (1946), Mathematical
 // Methods of Statistics.
-func Independence(counts [][]int64) (Contingency, error) {
+func TestTable(counts [][]int64) (Contingency, error) {
 	rows := make([]float64, len(counts))
 	var cols []float64
 	var n float64
@@ -156,7 +156,7 @@ func filled(sums []float64) int {
 // Trend is the Cochran–Armitage test, one degree of freedom.
 type Trend struct{ ChiSquared, P float64 }
 
-// CochranArmitage tests that proportions rise or fall with a score
+// TestTrend tests that proportions rise or fall with a score
 //
 //	χ² = [Σxᵢ(sᵢ−s̄)]² / (p(1−p)·Σnᵢ(sᵢ−s̄)²)
 //
@@ -164,7 +164,7 @@ type Trend struct{ ChiSquared, P float64 }
 // ErrInvalidParameter; nobody or everybody with the event, or one score only:
 // ErrZeroVariance; other errors as RiskDifference. Checked against R's
 // prop.trend.test. Armitage (1955), doi:10.2307/3001775.
-func CochranArmitage(counts []Count, scores []float64) (Trend, error) {
+func TestTrend(counts []Count, scores []float64) (Trend, error) {
 	if len(counts) != len(scores) {
 		return Trend{}, fmt.Errorf("proportions: trend: %d counts with %d scores: %w", len(counts), len(scores), analytics.ErrInvalidParameter)
 	}

@@ -19,7 +19,7 @@ type ExactRanks struct {
 
 // MannWhitneyExact compares two small samples by the exact distribution of the
 // rank sum over all splits, ties at their mean rank. Assumes exchangeable people.
-// Samples too large for it (some 200 people): ErrInvalidParameter; other errors
+// Samples too large for it (some 300 people): ErrInvalidParameter; other errors
 // as MannWhitney. Checked against R's coin 1.4-2, wilcox_test(distribution =
 // "exact"). Streitberg and Röhmel (1986), Statistical Software Newsletter 12.
 func MannWhitneyExact(one, zero histogram.Histogram) (ExactRanks, error) {

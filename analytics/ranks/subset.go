@@ -9,12 +9,12 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/histogram"
 )
 
-// workLimit bounds the steps of an exact distribution, some seconds of them,
+// workLimit bounds the steps of an exact distribution, a few seconds of them,
 // tableLimit its cells, and halvesLimit the people of whom every subset of one
 // half can be listed.
 const (
-	workLimit   = 4_000_000_000
-	tableLimit  = 30_000_000
+	workLimit   = 2_000_000_000
+	tableLimit  = 10_000_000
 	halvesLimit = 44
 )
 

@@ -65,7 +65,7 @@ func both[T any](t *testing.T, p pair[T], f func(form T, s *answers)) pair[any] 
 
 func checks() []check {
 	var all []check
-	for _, some := range [][]check{momentChecks(), histogramChecks(), countChecks(), gramChecks(), clusterChecks(), cellChecks(), causalChecks(), riskChecks()} {
+	for _, some := range [][]check{momentChecks(), histogramChecks(), countChecks(), gramChecks(), clusterChecks(), cellChecks(), causalChecks(), riskChecks(), moreChecks()} {
 		all = append(all, some...)
 	}
 	return all
@@ -113,7 +113,7 @@ func momentChecks() []check {
 			s.add(describe.MeanInterval(m, 1, 0.95))
 			s.add(describe.MeanInterval(m, 2, 0.95))
 		})},
-		{[]string{"t_test_welch", "t_test_pooled", "equivalence_tost_welch", "effect_size_d", "smd", "bayes_factor_t"}, byMoments, 0,
+		{[]string{"t_test_welch", "t_test_pooled", "equivalence_tost_welch", "effect_size_d", "smd", "unadjusted_difference", "bayes_factor_t"}, byMoments, 0,
 			groups(arms, "intervention", "gain", func(g []twosample.Group, s *answers) {
 				s.add(twosample.WelchTest(g[0], g[1], twosample.Options{}))
 				s.add(twosample.Pooled(g[0], g[1], twosample.Options{}))

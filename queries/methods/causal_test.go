@@ -220,3 +220,51 @@ func filtered(t *testing.T, table *design.Table, raw string) *design.Table {
 	}
 	return out
 }
+
+// TestCausalMethodsSurviveOddTables runs every method of these families on small
+// tables of constants, copies, huge and tiny numbers and empty arms: each answers
+// with finite numbers or says why not.
+func TestCausalMethodsSurviveOddTables(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	odd := []float64{0, 1, 1, 2, -1, 1e300, 1e-300, 1e9, math.NaN()}
+	for range 150 {
+		n := 1 + r.IntN(12)
+		column := func(name string, from []float64) design.Column {
+			c := design.Column{Name: name, Values: make([]float64, n)}
+			for i := range c.Values {
+				c.Values[i] = from[r.IntN(len(from))]
+			}
+			return c
+		}
+		factor := func(name string, levels ...string) design.Column {
+			c := design.Column{Name: name, Codes: make([]int, n), Levels: levels}
+			for i := range c.Codes {
+				c.Codes[i] = r.IntN(len(levels)+1) - 1
+			}
+			return c
+		}
+		values := odd[:2+r.IntN(len(odd)-1)]
+		table, err := design.NewTable(column("y", values), column("b", odd[:2]), column("tr", odd[:2]), column("x", values), factor("site", "p", "q"), factor("kind", "usual", "rest", "walk"), column(".imp", odd[1:4]), column("gone", odd[:2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range All() {
+			if !slices.Contains(causalFamilies, m.Family) {
+				continue
+			}
+			req := causalRequest(m, table)
+			req.Params["R"] = 20.0
+			answer, err := Run(m.Name, req)
+			if err != nil {
+				if !errors.Is(err, ErrRequest) && !errors.Is(err, analytics.ErrInvalidParameter) && !errors.Is(err, analytics.ErrTooFewObservations) &&
+					!errors.Is(err, analytics.ErrZeroVariance) && !errors.Is(err, analytics.ErrNotConverged) && !errors.Is(err, analytics.ErrCollinear) {
+					t.Errorf("%s: %v wraps no known error", m.Name, err)
+				}
+				continue
+			}
+			if _, err := json.Marshal(answer); err != nil {
+				t.Errorf("%s: %v", m.Name, err)
+			}
+		}
+	}
+}

@@ -133,7 +133,7 @@ func tableMethods() []Method {
 			PushDown:  "people and events by score",
 		}}, doseTrendKeys, runTrend),
 		define("proportions", spec{name: "chi2_rxc", roles: []Role{{Name: "a", Kind: Label, Help: "the rows"}, {Name: "b", Kind: Label, Help: "the columns"}}, page: Page{
-			Title:     "Independence of two categories",
+			Title:     "TestTable of two categories",
 			When:      "Does the mix of interventions differ between regions?",
 			Variant:   "Pearson's χ² without continuity correction; Cramér's V and Pearson's C, not bias-corrected.",
 			Assumes:   "Independent people; expected counts that are not tiny.",
@@ -142,7 +142,11 @@ func tableMethods() []Method {
 			Checked:   "R 4.2.2, stats::chisq.test",
 			PushDown:  "people by row and column",
 		}}, contingencyKeys, func(in *Input) (proportions.Contingency, error) {
-			return proportions.Independence(crossCounts(in.Labels("a"), in.Labels("b")))
+			a, b := in.Labels("a"), in.Labels("b")
+			if len(a.Levels)*len(b.Levels) > largestTable {
+				return proportions.Contingency{}, fmt.Errorf("%d rows and %d columns are no table of categories: group the values first: %w", len(a.Levels), len(b.Levels), ErrRequest)
+			}
+			return proportions.TestTable(crossCounts(a, b))
 		}),
 		define("proportions", spec{name: "mcnemar", roles: []Role{{Name: "y0", Kind: Numeric, Help: "the state before, 1 or 0"}, {Name: "y1", Kind: Numeric, Help: "the state after, 1 or 0"}}, page: Page{
 			Title:     "A proportion before and after",
@@ -162,6 +166,9 @@ func tableMethods() []Method {
 		}),
 	}
 }
+
+// largestTable is how many cells a table of categories may have.
+const largestTable = 1_000_000
 
 // crossCounts counts people by two factors.
 func crossCounts(a, b design.Column) [][]int64 {
@@ -228,6 +235,6 @@ func runTrend(in *Input) (r doseTrend, err error) {
 			r.doses, r.counts, used = append(r.doses, name), append(r.counts, counts[k]), append(used, scores[k])
 		}
 	}
-	r.Trend, err = proportions.CochranArmitage(r.counts, used)
+	r.Trend, err = proportions.TestTrend(r.counts, used)
 	return r, err
 }

@@ -65,13 +65,14 @@ func geeOf(name string, family glm.Family, when, scale string) []Method {
 	original.Variant = "Exchangeable correlation; scale Σr²/(N−p), correlation by pairs less p."
 	original.Formula = "ΣD′V⁻¹(y−μ) = 0,  V = φA^½R(α)A^½"
 	original.Checked = "R package gee 4.13-25"
+	params := append(append([]Param(nil), geeParams...), Param{Name: "family", Kind: Text, Optional: true, OneOf: []string{name}, Help: "the law of the outcome, that of the method's name"})
 	structure := Param{Name: "corstr", Kind: Text, OneOf: []string{"independence", "exchangeable", "ar1", "unstructured"}, Help: "the working correlation"}
 	return []Method{
-		define("generalised estimating equations", spec{name: "gee_" + name, params: append(append([]Param(nil), geeParams...), structure), page: page}, geeKeys,
+		define("generalised estimating equations", spec{name: "gee_" + name, params: append(append([]Param(nil), params...), structure), page: page}, geeKeys,
 			func(in *Input) (geeResult, error) {
 				return runGEE(in, family, gee.Options{Structure: gee.Structure(in.Text("corstr", ""))})
 			}),
-		define("generalised estimating equations", spec{name: "gee_" + name + "_liang_zeger", params: geeParams, page: original}, liangZegerKeys,
+		define("generalised estimating equations", spec{name: "gee_" + name + "_liang_zeger", params: params, page: original}, liangZegerKeys,
 			func(in *Input) (geeResult, error) {
 				return runGEE(in, family, gee.Options{Structure: gee.Exchangeable, Denominators: gee.LessP})
 			}),

@@ -106,13 +106,13 @@ var metaRegressionKeys = []key[metaRegression]{
 type binaryMeasure struct {
 	yi, vi []float64
 	pooled meta.Pooled
-	common meta.CommonEffect
+	common *meta.CommonEffect
 }
 
 // binaryMeasures are all of them.
 type binaryMeasures struct {
 	by   map[meta.Measure]binaryMeasure
-	peto meta.CommonEffect
+	peto *meta.CommonEffect
 }
 
 var binaryMeasureKeys = func() []key[binaryMeasures] {
@@ -120,14 +120,22 @@ var binaryMeasureKeys = func() []key[binaryMeasures] {
 	for _, m := range []meta.Measure{meta.RiskRatio, meta.OddsRatio, meta.RiskDifference} {
 		keys = append(keys, value(string(m), Object, func(r binaryMeasures) any {
 			b := r.by[m]
-			return Answer{{"yi", b.yi}, {"vi", b.vi}, {"dl_estimate", b.pooled.Value}, {"dl_se", b.pooled.StdErr}, {"dl_tau2", b.pooled.Tau2}, {"dl_I2", b.pooled.I2},
-				{"mh_estimate", b.common.Value}, {"mh_se", b.common.StdErr}, {"mh_Q", b.common.Q}}
+			return append(Answer{{"yi", b.yi}, {"vi", b.vi}, {"dl_estimate", b.pooled.Value}, {"dl_se", b.pooled.StdErr}, {"dl_tau2", b.pooled.Tau2}, {"dl_I2", b.pooled.I2}},
+				commonAnswer(b.common, "mh_estimate", "mh_se", "mh_Q")...)
 		}))
 	}
 	return append(keys, value("peto_log_or", Object, func(r binaryMeasures) any {
-		return Answer{{"estimate", r.peto.Value}, {"se", r.peto.StdErr}, {"Q", r.peto.Q}}
+		return commonAnswer(r.peto, "estimate", "se", "Q")
 	}))
 }()
+
+// commonAnswer names a common effect; one that the tables do not allow is null.
+func commonAnswer(c *meta.CommonEffect, value, stdErr, q string) Answer {
+	if c == nil {
+		return Answer{{value, nil}, {stdErr, nil}, {q, nil}}
+	}
+	return Answer{{value, c.Value}, {stdErr, c.StdErr}, {q, c.Q}}
+}
 
 var bayesMetaKeys = []key[bayes.RandomEffects]{
 	scalar("mu_mean", func(r bayes.RandomEffects) float64 { return r.Mean }),
@@ -177,7 +185,7 @@ func metaMoreMethods() []Method {
 		}, page: Page{
 			Title:     "Pooled risk ratio, odds ratio and risk difference",
 			When:      "Responders by arm at several sites.",
-			Variant:   "Ratios on the log scale. Inverse variance with DerSimonian–Laird, a half added to the cells of tables with a zero; Mantel–Haenszel without correction (its Q with it, tables without events or without non-events left out); Peto's odds ratio.",
+			Variant:   "Ratios on the log scale. Inverse variance with DerSimonian–Laird, a half added to the cells of tables with a zero; Mantel–Haenszel without correction (its Q with it, tables without events or without non-events left out); Peto's odds ratio. What too few events leave undefined is null.",
 			Assumes:   "Independent sites and people; one effect for Mantel–Haenszel and Peto.",
 			Formula:   "OR_MH = Σ(ad/n)/Σ(bc/n);  Peto: Σ(O−E)/ΣV",
 			Reference: "Robins, Breslow and Greenland (1986), doi:10.2307/2531052; Sato, Greenland and Robins (1989), doi:10.2307/2531787; Yusuf et al. (1985), doi:10.1016/S0033-0620(85)80003-7",
@@ -243,13 +251,21 @@ func runBinaryMeasures(in *Input) (r binaryMeasures, err error) {
 		if b.pooled, err = meta.Random(b.yi, b.vi, meta.Options{Method: meta.DL}); err != nil {
 			return r, err
 		}
-		if b.common, err = meta.MantelHaenszel(tables, m); err != nil {
+		if b.common, err = unlessTooFew(meta.MantelHaenszel(tables, m)); err != nil {
 			return r, err
 		}
 		r.by[m] = b
 	}
-	r.peto, err = meta.Peto(tables)
+	r.peto, err = unlessTooFew(meta.Peto(tables))
 	return r, err
+}
+
+// unlessTooFew makes a common effect that has no answer for want of events nil.
+func unlessTooFew(c meta.CommonEffect, err error) (*meta.CommonEffect, error) {
+	if errors.Is(err, analytics.ErrZeroVariance) {
+		return nil, nil
+	}
+	return &c, err
 }
 
 func runBayesMeta(in *Input) (bayes.RandomEffects, error) {

@@ -38,34 +38,12 @@ func peopleTable(t *testing.T) *design.Table {
 	return table
 }
 
-// everyRole and everyParam fill whatever a method asks for.
-var (
-	everyRole  = map[string]string{"y": "y", "g": "arm", "y0": "y0", "y1": "y", "tr": "treated", "cl": "site", "pr": "site", "yi": "yi", "vi": "vi", "x": "y0", "nc": "y"}
-	everyParam = map[string]any{"level1": "b", "level0": "a", "margin": 2.0, "reliability": 0.8, "formula": "y ~ y0 + treated", "formula_y": "~ y0", "formula_adj": "~ y0", "formula_cm": "y ~ y0", "alternative": "greater",
-		"formula_int": "y ~ treated * y0", "sub": "y0", "trt": "treated", "emm": "arm"}
-)
-
-func requestFor(m Method, table *design.Table) Request {
-	req := Request{Table: table, Roles: map[string]string{}, Params: everyParam}
-	for role, column := range everyRole {
-		req.Roles[role] = column
-	}
-	if m.Family == "provider profiling" {
-		for _, r := range m.Roles {
-			if r.Name == "y" && strings.HasPrefix(m.Name, "funnel_binomial") {
-				req.Roles["y"] = "event"
-			}
-		}
-	}
-	return req
-}
-
 // TestEveryAnswerFitsItsSchema runs each method and validates its answer, roles
 // and params against the schemas that --list prints.
 func TestEveryAnswerFitsItsSchema(t *testing.T) {
 	for _, d := range List() {
 		m, _ := Find(d.Method)
-		req := requestFor(m, peopleTable(t))
+		req := exampleRequest(m, exampleTable(t))
 		answer, err := Run(d.Method, req)
 		if err != nil {
 			t.Errorf("%s: %v", d.Method, err)

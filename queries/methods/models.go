@@ -58,6 +58,8 @@ func inflationNamed(get func(linear.Inflation) float64) func([]linear.Inflation)
 
 var vifKeys = []key[[]linear.Inflation]{
 	value("vif", ByName, inflationNamed(func(v linear.Inflation) float64 { return v.GVIF })),
+	// The same numbers under the name that they have where a term is a factor.
+	value("gvif", ByName, inflationNamed(func(v linear.Inflation) float64 { return v.GVIF })),
 	value("df", ByName, inflationNamed(func(v linear.Inflation) float64 { return float64(v.DF) })),
 }
 
@@ -231,7 +233,7 @@ func runSpline(in *Input) (splineResult, error) {
 	for i := 0; i < min(3, len(x)); i++ {
 		r.basis.Values = append(r.basis.Values, []float64{basis[0][i], basis[1][i], basis[2][i]})
 	}
-	r.test, err = linear.Compare(straight.Fit, bent.Fit)
+	r.test, err = linear.CompareRows(straight, bent)
 	return r, err
 }
 

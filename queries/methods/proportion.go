@@ -127,6 +127,13 @@ func proportionMethods() []Method {
 			Checked:   "golden/lib.R; Newcombe's Table II",
 			PushDown:  pushed,
 		}}, differenceKeys, runDifference),
+	}, append(ratioMethods(), tableMethods()...)...)
+}
+
+// ratioMethods compare two proportions by ratios and tests.
+func ratioMethods() []Method {
+	const pushed = "people and events by group"
+	return []Method{
 		define("proportions", spec{name: "risk_ratio", roles: eventRoles, params: levels, page: Page{
 			Title:     "Ratio of two proportions",
 			When:      "Relative effects, and E-values of them. Give the difference beside it.",
@@ -157,9 +164,9 @@ func proportionMethods() []Method {
 			if err != nil {
 				return proportions.TwoByTwo{}, err
 			}
-			return proportions.CompareTwo(one, zero, 0.95)
+			return proportions.TestTwoByTwo(one, zero, 0.95)
 		}),
-	}, tableMethods()...)
+	}
 }
 
 // eventsOf counts the events in one level of g.

@@ -162,6 +162,12 @@ func rankMethods() []Method {
 		}}, rootShiftKeys, byRank(func(one, zero histogram.Histogram) (ranks.Shift, error) {
 			return ranks.HodgesLehmannByTest(one, zero, 0.95)
 		})),
+	}, append(overlapMethods(), append(exactMethods(), pairedRankMethods()...)...)...)
+}
+
+// overlapMethods say how far two distributions lie apart.
+func overlapMethods() []Method {
+	return []Method{
 		define("two sample", spec{name: "brunner_munzel", roles: groupRoles, params: levels, page: Page{
 			Title:     "Brunner–Munzel test",
 			When:      "How likely is it that a person of one group does better than one of the other, where shapes may differ?",
@@ -194,5 +200,5 @@ func rankMethods() []Method {
 			Checked:   "R 4.2.2, stats::ks.test; golden/lib.R",
 			PushDown:  histograms,
 		}}, distanceKeys, byRank(ranks.KolmogorovSmirnov)),
-	}, append(exactMethods(), pairedRankMethods()...)...)
+	}
 }

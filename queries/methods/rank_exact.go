@@ -46,7 +46,7 @@ func exactMethods() []Method {
 	return []Method{
 		define("two sample", spec{name: "mann_whitney_exact_conditional", roles: groupRoles, params: levels, page: Page{
 			Title:     "Exact Mann–Whitney test, with ties",
-			When:      "Two small groups, up to some 200 people; by rule where n₁·n₀ is 2500 or less.",
+			When:      "Two small groups, up to some 300 people; by rule where n₁·n₀ is 2500 or less.",
 			Variant:   "All splits of the people, ties at their mean rank; two-sided p = P(|Z| ≥ |z|). Shift algorithm on the histogram. Our own: no kept library has it.",
 			Assumes:   "People exchangeable between the groups.",
 			Formula:   "p = share of splits with |Z| ≥ |z|",

@@ -88,7 +88,7 @@ func runInteraction(in *Input) (r interaction, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r.f, err = linear.Compare(smaller.Fit, larger.Fit); err != nil {
+	if r.f, err = linear.CompareRows(smaller, larger); err != nil {
 		return r, err
 	}
 	var places []int

@@ -133,7 +133,7 @@ func numbers(cells []string) ([]float64, bool) {
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, false
 		}
-		out[i] = v
+		out[i] = v + 0 // -0 is 0: a level of it is written 0
 	}
 	return out, true
 }

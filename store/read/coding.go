@@ -41,6 +41,7 @@ type coding struct {
 	most   uint64 // the largest code
 	low    int64  // of whole numbers: the value of code 1
 	levels []string
+	text   bool // a category that comes as it is, to be coded here
 }
 
 // days from 1970-01-01 that a Date32 spans.
@@ -51,7 +52,7 @@ func (c coding) bits() int { return bits.Len64(c.most) }
 // nullable writes the code over any row, and the least it can be: 0 where the
 // value is missing, and there only.
 func (c coding) nullable() (code string, least int) {
-	if c.field.present == "1" {
+	if c.field.present == "1" || c.text {
 		return c.code, 1
 	}
 	code = c.code
@@ -96,6 +97,10 @@ func wholeRange(f field) (low, high int64) {
 // categoryCoding codes a column of categories by its levels.
 func (s *statement) categoryCoding(f field, of levels) coding {
 	c := coding{field: f, form: category, levels: of.texts, most: uint64(len(of.texts))}
+	if s.bindable > 0 && len(of.texts) > s.bindable && f.plain() {
+		c.code, c.text = "toString("+f.key+")", true
+		return c
+	}
 	if len(of.texts) == 0 {
 		c.code = "toUInt64(" + unknownCode + ")" // there is no value: none can be coded
 		return c

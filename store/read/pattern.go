@@ -101,7 +101,7 @@ func (p *patterns) codes() (codes, guards []string) {
 			code, least = c.code, 1
 		}
 		codes = append(codes, fmt.Sprintf("%s AS _c%d", code, i))
-		if c.form != float {
+		if c.form != float && !c.text {
 			guards = append(guards, fmt.Sprintf("_c%d < %d OR _c%d > %d", i, least, i, c.most))
 		}
 	}

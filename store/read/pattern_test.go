@@ -112,3 +112,37 @@ func TestPack(t *testing.T) {
 		t.Errorf("codes = %v", codes)
 	}
 }
+
+// TestManyLevels: more levels than an address holds are streamed all the same.
+func TestManyLevels(t *testing.T) {
+	db := chtest.New(t)
+	conn := db.Conn(t)
+	ctx := context.Background()
+	const n = 30_000
+	for _, statement := range []string{
+		"CREATE TABLE f (id Int64, practice String, few String) ENGINE = MergeTree ORDER BY tuple()",
+		fmt.Sprintf("INSERT INTO f SELECT number, if(number = 7, '', concat('practice', leftPad(toString(number), 6, '0'))), toString(number %% 3) FROM numbers(%d)", n),
+	} {
+		if err := conn.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := NewFrame(conn, HTTP{Addr: db.HTTPAddr, Database: db.Database, User: db.User, Password: db.Password}, "f",
+		[]schema.Column{{Name: "id", Kind: schema.Integer, Unit: 1, Bound: n}, {Name: "practice", Kind: schema.Text}, {Name: "few", Kind: schema.Text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p, err := r.People(ctx, PeopleQuestion{Columns: []string{"practice", "id", "few"}, SortBy: []string{"id"}, Missing: true})
+	if err != nil || p.N != n {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	c := p.Columns[0]
+	if len(c.Levels) != n-1 || c.Codes[7] != -1 || !c.Missing[7] || c.Levels[c.Codes[n-1]] != fmt.Sprintf("practice%06d", n-1) || p.Columns[1].Numbers[n-1] != n-1 {
+		t.Errorf("%d levels; row 8 has code %d, the last %q", len(c.Levels), c.Codes[7], c.Levels[c.Codes[n-1]])
+	}
+	cells, err := r.Cells(ctx, CellQuestion{Columns: []string{"practice"}})
+	if err != nil || cells.Len() != n-1 || !slices.Equal(cells.Columns[0].Levels, c.Levels) {
+		t.Errorf("%v", err)
+	}
+}

@@ -97,22 +97,28 @@ func (c coding) inAll(codes []uint64) Column {
 }
 
 // people streams codes. It is asked again where a category has got a new value
-// since its levels were read.
-func (r *Reader) people(ctx context.Context, q PeopleQuestion, each func([]coding, [][]uint64) error) (err error) {
-	for range rounds {
-		err = r.streamPeople(ctx, q, each)
-		if !errors.Is(err, errOutOfRange) {
-			break
+// since its levels were read, unless rows have been handed on.
+func (r *Reader) people(ctx context.Context, q PeopleQuestion, each func([]coding, [][]uint64) error) error {
+	for round := 1; ; round++ {
+		begun := false
+		err := r.streamPeople(ctx, q, func(codings []coding, block [][]uint64) error {
+			begun = begun || len(block[0]) > 0
+			return each(codings, block)
+		})
+		if err == nil {
+			return nil
+		}
+		if begun || round == rounds || !errors.Is(err, errOutOfRange) {
+			return fmt.Errorf("store: people of %s: %w", r.catalogue().Table(), err)
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("store: people of %s: %w", r.catalogue().Table(), err)
-	}
-	return nil
 }
 
 // streamPeople streams the rows of one moment: the engine reads one snapshot.
 func (r *Reader) streamPeople(ctx context.Context, q PeopleQuestion, each func([]coding, [][]uint64) error) error {
+	if r.streams == nil {
+		return errors.New("the reader has no address from which to stream: make it with NewFrame, or beside NewExtracts")
+	}
 	p, text, err := r.peopleText(ctx, q)
 	if err != nil {
 		return err
@@ -124,13 +130,13 @@ func (r *Reader) streamPeople(ctx context.Context, q PeopleQuestion, each func([
 	}
 	leave() // a long stream must not keep a switch, nor those behind it, waiting
 	rows := min(max(cellsAtOnce/len(p.codings), 256), 65_536)
-	first := true
+	first, coders := true, codersOf(p.codings)
 	return r.streams.read(ctx, p.s, text, rows, func(rec arrow.Record) error {
 		if first && r.Switches() != switches {
 			return ErrSwitched
 		}
 		first = false
-		block, err := blockOf(rec)
+		block, err := coders.block(rec)
 		if err != nil {
 			return err
 		}
@@ -138,11 +144,16 @@ func (r *Reader) streamPeople(ctx context.Context, q PeopleQuestion, each func([
 	})
 }
 
+// bindable is how many levels a stream's address can hold. Of a category of more
+// the texts are sent, and coded here.
+const bindable = 2000
+
 func (r *Reader) peopleText(ctx context.Context, q PeopleQuestion) (*patterns, string, error) {
 	if len(q.By) > 0 || len(q.Columns) == 0 {
 		return nil, "", fmt.Errorf("store: people have columns, one at least, and no groups: name the groups among the columns")
 	}
 	s := newStatement(r.catalogue())
+	s.bindable = bindable
 	needed := append([]string{}, q.Complete...)
 	if !q.Missing {
 		needed = append(needed, q.Columns...)
@@ -171,13 +182,15 @@ func (r *Reader) peopleText(ctx context.Context, q PeopleQuestion) (*patterns, s
 	codes, guards := p.codes()
 	out := make([]string, len(codes))
 	for i, c := range p.codings {
-		out[i] = fmt.Sprintf("CAST(_c%d, 'UInt%d')", i, c.width())
-	}
-	if len(guards) > 0 {
-		out[0] += " + throwIf(" + strings.Join(guards, " OR ") + ", '" + outOfRange + "')"
-	}
-	for i := range out {
-		out[i] += fmt.Sprintf(" AS _out%d", i)
+		switch guard := ""; {
+		case c.text:
+			out[i] = fmt.Sprintf("_c%d AS _out%d", i, i)
+		default:
+			if len(guards) > 0 && c.form != float {
+				guard, guards = " + throwIf("+strings.Join(guards, " OR ")+", '"+outOfRange+"')", nil
+			}
+			out[i] = fmt.Sprintf("CAST(_c%d, 'UInt%d')%s AS _out%d", i, c.width(), guard, i)
+		}
 	}
 	return p, "SELECT " + strings.Join(out, ", ") + " FROM (SELECT " + strings.Join(append(codes, sorted...), ", ") + " " + p.rows() + ") ORDER BY " + strings.Join(order, ", "), nil
 }
@@ -192,8 +205,25 @@ func (c coding) width() int {
 	return 64
 }
 
-// blockOf reads the codes of a record.
-func blockOf(rec arrow.Record) ([][]uint64, error) {
+// coders give the codes of texts, for each coding that comes as texts.
+type coders []map[string]uint64
+
+func codersOf(codings []coding) coders {
+	all := make(coders, len(codings))
+	for i, c := range codings {
+		if !c.text {
+			continue
+		}
+		all[i] = map[string]uint64{"": 0}
+		for k, level := range c.levels {
+			all[i][level] = uint64(k) + 1
+		}
+	}
+	return all
+}
+
+// block reads the codes of a record.
+func (of coders) block(rec arrow.Record) ([][]uint64, error) {
 	block := make([][]uint64, rec.NumCols())
 	for i := range block {
 		switch a := rec.Column(i).(type) {
@@ -205,6 +235,15 @@ func blockOf(rec arrow.Record) ([][]uint64, error) {
 			block[i] = widened(a.Uint32Values())
 		case *arrays.Uint64:
 			block[i] = widened(a.Uint64Values())
+		case *arrays.String:
+			block[i] = make([]uint64, a.Len())
+			for k := range block[i] {
+				code, known := of[i][a.Value(k)]
+				if !known {
+					return nil, errOutOfRange
+				}
+				block[i][k] = code
+			}
 		default:
 			return nil, fmt.Errorf("a code came as %s", a.DataType())
 		}

@@ -17,6 +17,8 @@ import (
 type statement struct {
 	catalogue *schema.Catalogue
 	values    map[string]string
+	// bindable is how many levels of a category may be bound; 0: any number.
+	bindable int
 }
 
 func newStatement(c *schema.Catalogue) *statement {
