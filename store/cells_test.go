@@ -315,3 +315,39 @@ func TestPeopleEqualGo(t *testing.T) {
 		t.Errorf("%v, want the reader's own error", err)
 	}
 }
+
+// TestCellsOfAChange: what outcome does not store is a response and a column like
+// any other.
+func TestCellsOfAChange(t *testing.T) {
+	s, _ := open(t)
+	people(t, s, 300, 14)
+	ctx, sel := context.Background(), read.Selection{Programme: "back-pain"}
+	groups, err := s.Reader().Moments(ctx, read.Question{Selection: sel, Change: &read.Change{Baseline: "odi_baseline", FollowUp: "odi_12m"}, Complete: []string{"odi_baseline", "odi_12m", "age"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores, err := s.Reader().Cells(ctx, read.CellQuestion{Selection: sel, Columns: []string{"odi_baseline", "age"}, Response: "odi_12m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gains, err := s.Reader().Cells(ctx, read.CellQuestion{Selection: sel, Columns: []string{"odi_baseline", "age"}, Response: "odi_12m_improvement"})
+	if err != nil || !gains.Exact || gains.Len() != scores.Len() {
+		t.Fatalf("%d cells, want %d, %v", gains.Len(), scores.Len(), err)
+	}
+	for i, base := range scores.Columns[0].Numbers {
+		if want := base*float64(scores.Count[i]) - scores.Sum[i]; math.Abs(gains.Sum[i]-want) > 1e-9 {
+			t.Errorf("gain of cell %d = %v, want %v", i, gains.Sum[i], want)
+		}
+	}
+	responders, err := s.Reader().Cells(ctx, read.CellQuestion{Selection: sel, Columns: []string{"odi_12m_responder"}, Complete: []string{"age"}})
+	if err != nil || responders.Len() != 2 {
+		t.Fatalf("%+v, %v", responders, err)
+	}
+	if n := responders.Count[1]; n != groups[0].Responders || n+responders.Count[0] != groups[0].ResponderBase {
+		t.Errorf("%v responders, want %d of %d", responders.Count, groups[0].Responders, groups[0].ResponderBase)
+	}
+	reasons, err := s.Reader().Cells(ctx, read.CellQuestion{Selection: read.Selection{Programme: "back-pain", By: []string{"odi_12m_responder_reason"}}})
+	if err != nil || len(reasons.Groups) < 2 || reasons.Groups[0].Key[0] != "" {
+		t.Errorf("%+v, %v", reasons, err)
+	}
+}

@@ -2,6 +2,7 @@ package effect
 
 import (
 	"fmt"
+	"math"
 	"sort"
 
 	"github.com/lumbar-health/lumbar/analytics"
@@ -203,43 +204,53 @@ func (s *Study) Select(places []int) *Study {
 	return out
 }
 
-// Quantile is the type-7 quantile of a number that each pattern has, over the
-// people of the patterns that `of` keeps (nil keeps all). Nobody:
-// ErrTooFewObservations; p outside [0,1]: ErrInvalidParameter.
+// Quantile is one of Quantiles.
 func (s *Study) Quantile(values []float64, p float64, of func(i int) bool) (float64, error) {
-	if !(p >= 0 && p <= 1) {
-		return 0, fmt.Errorf("effect: quantile: p = %v, need 0 to 1: %w", p, analytics.ErrInvalidParameter)
+	q, err := s.Quantiles(values, []float64{p}, of)
+	if err != nil {
+		return 0, err
 	}
+	return q[0], nil
+}
+
+// Quantiles are the type-7 quantiles of a number that each pattern has, over the
+// people of the patterns that `of` keeps (nil keeps all), by one sort. Nobody:
+// ErrTooFewObservations; a p outside [0,1]: ErrInvalidParameter.
+func (s *Study) Quantiles(values, ps []float64, of func(i int) bool) ([]float64, error) {
 	var places []int
-	var n float64
 	for i := range values {
 		if s.Count[i] > 0 && (of == nil || of(i)) {
 			places = append(places, i)
-			n += s.Count[i]
 		}
 	}
 	if len(places) == 0 {
-		return 0, fmt.Errorf("effect: quantile: nobody: %w", analytics.ErrTooFewObservations)
+		return nil, fmt.Errorf("effect: quantile: nobody: %w", analytics.ErrTooFewObservations)
 	}
 	sort.Slice(places, func(a, b int) bool { return values[places[a]] < values[places[b]] })
+	upTo := make([]float64, len(places)) // people of this value and below
+	var n float64
+	for k, i := range places {
+		n += s.Count[i]
+		upTo[k] = n
+	}
 	at := func(position float64) float64 {
-		var below float64
-		for _, i := range places {
-			if below += s.Count[i]; below > position {
-				return values[i]
-			}
-		}
-		return values[places[len(places)-1]]
+		k := sort.Search(len(upTo)-1, func(k int) bool { return upTo[k] > position })
+		return values[places[k]]
 	}
 	const fuzz = 4 * 2.220446049250313e-16
-	h := (n - 1) * p
-	k := float64(int64(h + fuzz))
-	lo := at(k)
-	if h-k < fuzz {
-		return lo, nil
+	out := make([]float64, len(ps))
+	for j, p := range ps {
+		if !(p >= 0 && p <= 1) {
+			return nil, fmt.Errorf("effect: quantile: p = %v, need 0 to 1: %w", p, analytics.ErrInvalidParameter)
+		}
+		h := (n - 1) * p
+		k := math.Floor(h + fuzz)
+		out[j] = at(k)
+		if w := h - k; w >= fuzz {
+			if hi := at(k + 1); hi != out[j] {
+				out[j] = (1-w)*out[j] + w*hi
+			}
+		}
 	}
-	if hi := at(k + 1); hi != lo {
-		return (1-(h-k))*lo + (h-k)*hi, nil
-	}
-	return lo, nil
+	return out, nil
 }

@@ -34,7 +34,7 @@ func TestQuantileIsThatOfPeople(t *testing.T) {
 			}
 		}
 	}
-	if _, err := (&Study{}).Quantile(nil, 2, nil); !errors.Is(err, analytics.ErrInvalidParameter) {
+	if _, err := (&Study{Count: []float64{1}}).Quantile([]float64{1}, 2, nil); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("p = 2: %v", err)
 	}
 }

@@ -31,11 +31,23 @@ type working interface {
 	solve(rows []int, b [][]float64) error
 }
 
+// Bounds: every pair of a cluster's rows is taken, every pair of waves kept.
+const (
+	maxPairedRows = 2000
+	maxWaves      = 200
+)
+
 // newWorking prepares a structure over the data; less is what the number of
 // pairs is reduced by in the mean of products (Liang and Zeger's p).
 func newWorking(d *Data, s Structure, less float64) (working, error) {
 	if s != Independence && !(d.pairs()-less > 0) {
 		return nil, fmt.Errorf("gee: no cluster has two rows, so there is no correlation to estimate; use independence: %w", analytics.ErrTooFewObservations)
+	}
+	if (s == AR1 || s == Unstructured) && d.largest > maxPairedRows {
+		return nil, fmt.Errorf("gee: a cluster of %d rows, at most %d under the %s correlation; use exchangeable: %w", d.largest, maxPairedRows, s, analytics.ErrInvalidParameter)
+	}
+	if s == Unstructured && len(d.distinct) > maxWaves {
+		return nil, fmt.Errorf("gee: %d waves, at most %d under the unstructured correlation; use ar1 or round the waves: %w", len(d.distinct), maxWaves, analytics.ErrInvalidParameter)
 	}
 	switch s {
 	case Independence:

@@ -45,13 +45,25 @@ func cholesky(a linear.Sym, tolerance float64) (t triangle, bad int) {
 // solve returns A⁻¹b.
 func (t triangle) solve(b []float64) []float64 {
 	x := make([]float64, len(b))
+	t.forward(b, x)
+	return t.backward(x)
+}
+
+// forward writes (DL)⁻¹b to x.
+func (t triangle) forward(b, x []float64) {
+	row := t.l.Data
 	for i, v := range b {
 		v /= t.d[i]
-		for k := 0; k < i; k++ {
-			v -= t.l.At(i, k) * x[k]
+		for k, u := range x[:i] {
+			v -= row[k] * u
 		}
-		x[i] = v / t.l.At(i, i)
+		x[i] = v / row[i]
+		row = row[i+1:]
 	}
+}
+
+// backward overwrites x with (DL)⁻ᵀx and returns it.
+func (t triangle) backward(x []float64) []float64 {
 	for i := len(x) - 1; i >= 0; i-- {
 		for k := i + 1; k < len(x); k++ {
 			x[i] -= t.l.At(k, i) * x[k]
@@ -77,6 +89,15 @@ func (t triangle) inverse() linear.Sym {
 		}
 	}
 	return out
+}
+
+// least is the smallest share of a column that is left after those before it.
+func (t triangle) least() float64 {
+	least := 1.0
+	for i := range t.d {
+		least = math.Min(least, t.l.At(i, i)*t.l.At(i, i))
+	}
+	return least
 }
 
 // logDet is the log determinant of A.

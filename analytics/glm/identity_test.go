@@ -119,6 +119,28 @@ func TestGaussianIsLeastSquares(t *testing.T) {
 	}
 }
 
+// TestNearlyCollinearColumns compares with a QR decomposition of the rows where
+// sums alone have few digits left.
+func TestNearlyCollinearColumns(t *testing.T) {
+	m := designOf(t, people(200, 47, score), "y ~ tr + age")
+	r := rand.New(rand.NewPCG(4, 8))
+	near := m.Column(2)
+	for i := range near {
+		near[i] += 1e-4 * r.NormFloat64()
+	}
+	m = m.Append("near", near)
+	a, err := linear.OLS(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := fitOf(t, cells.FromRows(m), Gaussian, Options{})
+	for i := range m.P {
+		if math.Abs(b.Coef[i]/a.Coef[i]-1) > 1e-7 || math.Abs(b.Cov.At(i, i)/a.Covariance().At(i, i)-1) > 1e-8 {
+			t.Errorf("%s = %v, variance %v, by QR %v and %v", m.Names[i], b.Coef[i], b.Cov.At(i, i), a.Coef[i], a.Covariance().At(i, i))
+		}
+	}
+}
+
 // TestCR2WhereOneClusterOwnsAColumn holds that a column of one cluster alone is
 // left out of the adjustment, as package linear leaves it out.
 func TestCR2WhereOneClusterOwnsAColumn(t *testing.T) {

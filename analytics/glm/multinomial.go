@@ -38,7 +38,8 @@ func (m *Multinomial) StdErr(k, j int) float64 {
 // of the design its people by class; Options.Weights multiplies them, Offset is
 // not taken. With two classes it is the logistic regression of class 1.
 //
-//	fewer than two classes, lengths that differ, an offset   ErrInvalidParameter
+//	fewer than two classes, lengths that differ, an offset,
+//	more than 2000 coefficients                              ErrInvalidParameter
 //	a class of nobody, fewer people than coefficients        ErrTooFewObservations
 //	a column that others determine                           ErrCollinear
 //	separation                                               ErrNotConverged
@@ -50,8 +51,11 @@ func FitMultinomial(x *design.Matrix, counts [][]float64, opts Options) (*Multin
 	if err != nil {
 		return nil, err
 	}
-	f := newMultinomialFit(x, counts, opts)
 	blocks := len(classes) - 1
+	if blocks*x.P > maxClassCoefficients {
+		return nil, fmt.Errorf("glm: %d coefficients, at most %d; join classes or drop terms: %w", blocks*x.P, maxClassCoefficients, analytics.ErrInvalidParameter)
+	}
+	f := newMultinomialFit(x, counts, opts)
 	if f.scale.people <= float64(blocks*x.P) {
 		return nil, fmt.Errorf("glm: %v people for %d coefficients; join classes or drop terms: %w", f.scale.people, blocks*x.P, analytics.ErrTooFewObservations)
 	}
@@ -82,6 +86,9 @@ func FitMultinomial(x *design.Matrix, counts [][]float64, opts Options) (*Multin
 	m.Cov = transformed(t, top.inverse)
 	return m, nil
 }
+
+// maxClassCoefficients bounds a model of classes: its information is the square.
+const maxClassCoefficients = 2000
 
 // classTotals checks the counts and returns the people of each class.
 func classTotals(x *design.Matrix, counts [][]float64, opts Options) ([]float64, error) {

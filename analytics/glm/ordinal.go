@@ -38,8 +38,11 @@ func FitProportionalOdds(x *design.Matrix, counts [][]float64, opts Options) (*P
 	if err != nil {
 		return nil, err
 	}
+	total := x.P + len(classes) - 1
+	if total > maxClassCoefficients {
+		return nil, fmt.Errorf("glm: %d coefficients, at most %d; join classes or drop terms: %w", total, maxClassCoefficients, analytics.ErrInvalidParameter)
+	}
 	f := newOrdinalFit(x, counts, opts, len(classes)-1)
-	total := x.P + f.cuts
 	if f.people <= float64(total) {
 		return nil, fmt.Errorf("glm: %v people for %d coefficients; join classes or drop terms: %w", f.people, total, analytics.ErrTooFewObservations)
 	}

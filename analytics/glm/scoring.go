@@ -10,11 +10,13 @@ import (
 
 // Settings of the iteration. decrementDone is the square of the step in standard
 // errors at which it is taken for the last time; pivotTolerance is the share of
-// a column's own variation that must be left after those before it.
+// a column's own variation that must be left after those before it, refineBelow
+// the share below which the covariance is computed once more.
 const (
 	maxIterations  = 100
 	decrementDone  = 1e-16
 	pivotTolerance = 1e-13
+	refineBelow    = 1e-6
 )
 
 // scoring is a running Fisher scoring over columns (x−centre)/scale.
@@ -275,9 +277,49 @@ func (s *scoring) factorise() error {
 }
 
 // unscale returns coefficients and inverse information of the columns as given.
+// The inverse is summed from the columns of its root, each transformed first, so
+// that an intercept far from the data keeps its digits.
+//
+// Where columns are nearly collinear the root is refined: a Cholesky factor of
+// the sums squares their condition number, the factor of the sums of the columns
+// it makes nearly orthogonal does not, so that the two together have the digits
+// of a QR decomposition of all rows, in one more pass (CholeskyQR2; Yamamoto and
+// others 2015, ETNA 44, 306).
 func (s *scoring) unscale() ([]float64, linear.Sym) {
-	inverse := s.factor.inverse()
-	return s.transform(s.gamma), s.transformSym(inverse)
+	p := s.m.P
+	var second triangle
+	refined := false
+	if s.factor.least() < refineBelow {
+		second, refined = s.second()
+	}
+	cov := linear.NewSym(p)
+	for k := range p {
+		x := make([]float64, p)
+		x[k] = 1
+		if refined {
+			second.backward(x)
+		}
+		cov.AddOuter(s.transform(s.factor.backward(x)), 1)
+	}
+	return s.transform(s.gamma), cov
+}
+
+// second is the factor of the information of the columns that the first one
+// makes nearly orthogonal.
+func (s *scoring) second() (t triangle, ok bool) {
+	m, q := s.m, make([]float64, s.m.P)
+	again := linear.NewSym(m.P)
+	for i := range m.Eta {
+		if w := m.Information(i); w > 0 {
+			for j, v := range m.data.Design.Row(i) {
+				s.z[j] = (v - s.centre[j]) * s.share[j]
+			}
+			s.factor.forward(s.z, q)
+			again.AddOuter(q, w)
+		}
+	}
+	t, bad := cholesky(again, pivotTolerance)
+	return t, bad < 0
 }
 
 // transform turns coefficients of scaled columns into those of the columns.
@@ -294,26 +336,4 @@ func (s *scoring) transform(gamma []float64) []float64 {
 		b[s.intercept] -= shift / s.m.data.Design.Row(0)[s.intercept]
 	}
 	return b
-}
-
-// transformSym does the same to both sides of a covariance.
-func (s *scoring) transformSym(v linear.Sym) linear.Sym {
-	p := v.N
-	rows := make([][]float64, p)
-	for i := range rows {
-		rows[i] = s.transform(v.Row(i))
-	}
-	out := linear.NewSym(p)
-	column := make([]float64, p)
-	for j := range p {
-		for i := range p {
-			column[i] = rows[i][j]
-		}
-		for i, x := range s.transform(column)[:p] {
-			if i >= j {
-				out.Set(i, j, x)
-			}
-		}
-	}
-	return out
 }

@@ -126,17 +126,16 @@ func Compare(smaller, larger *Fit) (FTest, error) {
 func CompareRows(smaller, larger *Rows) (FTest, error) {
 	df1 := float64(larger.P - smaller.P)
 	if smaller.N != larger.N || df1 <= 0 {
-		return FTest{}, fmt.Errorf("linear: the models are not nested: %w", analytics.ErrInvalidParameter)
+		return Compare(smaller.Fit, larger.Fit)
 	}
-	return newFTest(between(smaller.Residuals, larger.Residuals)/df1, larger.Sigma2, df1, float64(larger.DF()))
-}
-
-// between is the sum of squares between two sets of residuals.
-func between(smaller, larger []float64) (sum float64) {
-	for i, e := range smaller {
-		sum += (e - larger[i]) * (e - larger[i])
+	var between float64
+	for i, e := range smaller.Residuals {
+		between += (e - larger.Residuals[i]) * (e - larger.Residuals[i])
 	}
-	return sum
+	if math.Abs(between-(smaller.RSS-larger.RSS)) > 1e-8*smaller.RSS { // not nested: the sums differ by more than rounding
+		return Compare(smaller.Fit, larger.Fit)
+	}
+	return newFTest(between/df1, larger.Sigma2, df1, float64(larger.DF()))
 }
 
 func newFTest(between, within, df1, df2 float64) (FTest, error) {

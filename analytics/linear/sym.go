@@ -87,8 +87,14 @@ func (s Sym) Sandwich(m Sym) Sym {
 // Quadratic returns x′·s·x.
 func (s Sym) Quadratic(x []float64) float64 {
 	var v float64
-	for i, y := range s.Times(x) {
-		v += x[i] * y
+	left := s.Data
+	for i, y := range x {
+		var off float64
+		for j, u := range x[:i] {
+			off += left[j] * u
+		}
+		v += y * (2*off + left[i]*y)
+		left = left[i+1:]
 	}
 	return v
 }

@@ -1,6 +1,7 @@
 package propensity
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -43,6 +44,9 @@ func Fit(s *effect.Study, opts Options) (*Model, error) {
 		return nil, err
 	}
 	m, err := glm.Fit(data, glm.Binomial, glm.Options{Interrupt: opts.Interrupt})
+	if errors.Is(err, analytics.ErrNotConverged) {
+		return nil, fmt.Errorf("propensity: the arm of some people was certain; restrict the study to people who might have had either, or drop the column: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("propensity: %w", err)
 	}

@@ -57,15 +57,21 @@ func Stratify(s *effect.Study, score []float64, classes int) (Strata, error) {
 // cutsOf are the upper ends of the classes, the last one left open; equal ones
 // come once.
 func cutsOf(s *effect.Study, score []float64, classes int) ([]float64, error) {
-	last, err := s.Quantile(score, 0, nil)
+	ps := make([]float64, classes)
+	for k := range ps {
+		ps[k] = float64(k) / float64(classes)
+	}
+	q, err := s.Quantiles(score, ps, nil)
+	if err != nil {
+		return nil, err
+	}
 	var cuts []float64
-	for k := 1; k < classes && err == nil; k++ {
-		var q float64
-		if q, err = s.Quantile(score, float64(k)/float64(classes), nil); q != last {
-			cuts, last = append(cuts, q), q
+	for k := 1; k < classes; k++ {
+		if q[k] != q[k-1] {
+			cuts = append(cuts, q[k])
 		}
 	}
-	return cuts, err
+	return cuts, nil
 }
 
 // side is the people of a class in one arm with the sums of their outcomes.

@@ -49,6 +49,17 @@ func strength(r float64) float64 {
 	return r + math.Sqrt(r*(r-1))
 }
 
+// OddsRatio returns the E-value of an odds ratio and its interval. The outcome
+// being rare (under 15 % at the end of follow-up) it is taken as a risk ratio,
+// else its square root is. Errors as RiskRatio.
+// VanderWeele and Ding (2017), doi:10.7326/M16-2607, table 2.
+func OddsRatio(ratio, lower, upper float64, rare bool) (EValue, error) {
+	if !rare {
+		ratio, lower, upper = math.Sqrt(ratio), math.Sqrt(lower), math.Sqrt(upper)
+	}
+	return RiskRatio(ratio, lower, upper)
+}
+
 // MeanDifference returns the E-value of a standardised difference d of means
 // with standard error stdErr, through the risk ratio it is near to
 //

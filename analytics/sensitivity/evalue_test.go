@@ -17,6 +17,22 @@ func TestPublishedExample(t *testing.T) {
 	}
 }
 
+// TestCommonOutcome is an odds ratio of 0.86 (0.75 to 0.99) of a common outcome,
+// worked by hand: √0.86 and √0.99, turned.
+func TestCommonOutcome(t *testing.T) {
+	e, err := OddsRatio(0.86, 0.75, 0.99, false)
+	if err != nil || math.Abs(e.Estimate-1.369) > 0.001 || math.Abs(e.Limit-1.076) > 0.001 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	rare, err := OddsRatio(3.9, 1.8, 8.7, true)
+	if want, _ := RiskRatio(3.9, 1.8, 8.7); err != nil || rare != want {
+		t.Errorf("rare: %+v, %v, want %+v", rare, err, want)
+	}
+	if _, err := OddsRatio(-1, -2, 3, false); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("below zero: %v", err)
+	}
+}
+
 // TestTurningTheRatio holds that a ratio and its inverse have the same E-value,
 // and that an interval with 1 inside has a limit of 1.
 func TestTurningTheRatio(t *testing.T) {

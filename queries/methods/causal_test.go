@@ -62,8 +62,6 @@ func causalRequest(m Method, table *design.Table) Request {
 	switch m.Name {
 	case "ate_binary_gform_iptw_aiptw", "aipw_ate_single_outcome_model", "tmle_ate_binary":
 		req.Roles["y"] = "b"
-	case "inverse_probability_of_response":
-		req.Params["formula_y"] = "y ~ tr + x"
 	}
 	return req
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
+// maxClasses bounds the classes of an outcome.
+const maxClasses = 100
+
 // classes is a formula's design with the classes of its outcome.
 type classes struct {
 	design *design.Matrix
@@ -152,6 +155,9 @@ func classesOf(in *Input) (c classes, err error) {
 	}
 	if len(c.names) < 2 {
 		return c, fmt.Errorf("%q has %d class, need 2 or more: %w", name, len(c.names), ErrRequest)
+	}
+	if len(c.names) > maxClasses {
+		return c, fmt.Errorf("%q has %d classes, at most %d; join some: %w", name, len(c.names), maxClasses, ErrRequest)
 	}
 	for _, code := range c.design.Y {
 		row := make([]float64, len(c.names))

@@ -123,15 +123,15 @@ func runResponded(in *Input) (r respondedResult, err error) {
 // regressResponded fits formula_y over the rows that have its variables.
 func regressResponded(in *Input, table *design.Table, model *missing.Response) (missing.Regression, error) {
 	f, err := design.Parse(in.Text("formula_y", ""))
+	if err == nil && !f.HasResponse() {
+		f, err = design.Parse("`" + in.roles["y"] + "` " + f.String())
+	}
 	if err != nil {
 		return missing.Regression{}, fmt.Errorf("param formula_y: %w", err)
 	}
 	m, err := f.Build(table)
 	if err != nil {
 		return missing.Regression{}, fmt.Errorf("param formula_y: %w", err)
-	}
-	if m.Y == nil {
-		return missing.Regression{}, errNoResponse("formula_y")
 	}
 	// Back to a row for each of the study, zeros where it is not used.
 	full := *m
@@ -164,7 +164,7 @@ func missingMethods() []Method {
 			roles: []Role{{Name: "y", Kind: Numeric, Gaps: true, Help: "the outcome, missing where nobody responded"}, {Name: "tr", Kind: Numeric, Optional: true, Help: "the treatment, 1 or 0; not read here: put it in the formulas"}},
 			params: []Param{
 				{Name: "formula_r", Kind: Formula, Help: "what response depends on, as a one-sided R formula"},
-				{Name: "formula_y", Kind: Formula, Help: "the regression among those who responded, such as odi_12m ~ arm + odi_baseline"},
+				{Name: "formula_y", Kind: Formula, Help: "the regression among those who responded, such as odi_12m ~ arm + odi_baseline; the outcome when nothing stands left of ~"},
 			}, page: Page{
 				Title:     "Weighting by the probability of response",
 				When:      "Some outcomes are missing and what predicts response is known: an alternative to imputation.",

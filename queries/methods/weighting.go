@@ -50,18 +50,11 @@ func runScore(in *Input) (r scoreResult, err error) {
 	}
 	r.logLik, _ = r.m.LogLik()
 	r.c = propensity.Concordance(r.s.Study, r.m.Score)
-	for _, p := range scoreQuantiles {
-		for _, arm := range []bool{true, false} {
-			q, err := r.s.Quantile(r.m.Score, p, func(i int) bool { return r.s.Treated[i] == arm })
-			if err != nil {
-				return r, err
-			}
-			if arm {
-				r.treated = append(r.treated, q)
-			} else {
-				r.control = append(r.control, q)
-			}
-		}
+	if r.treated, err = r.s.Quantiles(r.m.Score, scoreQuantiles, func(i int) bool { return r.s.Treated[i] }); err != nil {
+		return r, err
+	}
+	if r.control, err = r.s.Quantiles(r.m.Score, scoreQuantiles, func(i int) bool { return !r.s.Treated[i] }); err != nil {
+		return r, err
 	}
 	r.overlap = propensity.CommonSupport(r.s.Study, r.m.Score)
 	return r, nil

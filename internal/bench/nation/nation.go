@@ -63,6 +63,10 @@ var columns = []struct{ name, sql string }{
 	{"comorbidity_count", "toInt32(cityHash64(14, n) % 6)"},
 	{"prior_surgery", "toInt32(cityHash64(15, n) % 10 = 0)"},
 	{"wait_days", "if(wait_ < 365, wait_, NULL)"},
+	// The days that outcome keeps are those of scores: an answer comes once the
+	// wait is over, and another after a year, when nobody is watched any more.
+	{"odi_12m_at", "if(wait_ < 365, addDays(referred_on, wait_), NULL)"},
+	{"nrs_back_12m_at", "addDays(referred_on, 365)"},
 	{"odi_baseline", "36 * raw_"},
 	{"odi_12m", "36 * raw12_"},
 	{"nrs_back_baseline", "toInt32(least(10, greatest(0, round(raw_ / 6 + z2 + 1))))"},
