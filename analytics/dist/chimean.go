@@ -2,6 +2,10 @@ package dist
 
 import "math"
 
+// farthest is the normal distance beyond which nothing is left to sum: a function
+// of t·s changes with ln s no faster than this.
+const farthest = 45
+
 // overChi returns E g(S) for S = √(χ²_df/df), g a smooth function between 0 and 1
 // that changes over steps of 1/slope of ln S. It sums the integrand over ln S by
 // the trapezoidal rule, which converges faster than any power of the step for

@@ -35,7 +35,7 @@ func MaxTTail(t float64, lambda []float64, df float64) float64 {
 		}
 		return math.Min(sum*step/math.Sqrt(2*math.Pi), 1)
 	}
-	return math.Min(overChi(df, t/math.Max(narrow, 0.05)+5, func(s float64) float64 { return tail(t * s) }), 1)
+	return math.Min(overChi(df, math.Min(t, farthest)/math.Max(narrow, 0.05)+5, func(s float64) float64 { return tail(t * s) }), 1)
 }
 
 // MaxTUpper returns t with P(max |Tᵢ| > t) = p, 0 < p < 1.

@@ -12,7 +12,7 @@ func StudentisedRangeTail(q float64, k int, df float64) float64 {
 		return 1
 	}
 	tail := rangeTail(k)
-	return math.Min(overChi(df, q+5, func(s float64) float64 { return tail(q * s) }), 1)
+	return math.Min(overChi(df, math.Min(q, farthest)+5, func(s float64) float64 { return tail(q * s) }), 1)
 }
 
 // StudentisedRangeUpper returns q with P(Q > q) = p, 0 < p < 1.

@@ -145,9 +145,10 @@ func inverseGram(r [][]float64, scale []float64) Sym {
 func (o *Rows) predict(q blas64.General) {
 	m := o.Design
 	o.Residuals, o.Fitted, o.Leverage = make([]float64, m.N), make([]float64, m.N), make([]float64, m.N)
-	var sum float64
+	var sum, squares float64
 	for i, y := range m.Y {
 		sum += y
+		squares += y * y
 		var fitted float64
 		for j, v := range m.Row(i) {
 			fitted += v * o.Coef[j]
@@ -166,8 +167,17 @@ func (o *Rows) predict(q blas64.General) {
 	for _, y := range m.Y {
 		o.TSS += (y - centre) * (y - centre)
 	}
+	if o.RSS <= perfectFit*squares {
+		o.RSS = 0
+		copy(o.Fitted, m.Y)
+		clear(o.Residuals)
+	}
 	o.Sigma2 = o.RSS / float64(o.DF())
 }
+
+// perfectFit is the share of the outcome's squares that is rounding alone: a
+// constant outcome, or one that the columns determine, has no residual.
+const perfectFit = 1e-25
 
 // Influence holds the largest leverage and Cook's distance, and the
 // Durbin–Watson statistic of the residuals in row order.

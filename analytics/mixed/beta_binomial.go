@@ -16,8 +16,9 @@ type BetaBinomial struct {
 	NegLogLik                   float64
 }
 
-// most is the strength beyond which groups are called alike.
-const most = 1e8
+// Beyond most the groups are called alike; under least each of them is called
+// all or nothing.
+const most, least = 1e8, 1e-5
 
 // FitBetaBinomial finds the law by maximum likelihood over the logit of Mean and
 // the log of Strength: events of people, one a group.
@@ -25,8 +26,8 @@ const most = 1e8
 //	different lengths, events outside 0…people, or not whole   ErrInvalidParameter
 //	fewer than two groups with people                          ErrTooFewObservations
 //	no event, or nothing but events                            ErrZeroVariance
-//	groups that differ by no more than chance: Strength runs to infinity
-//	                                                           ErrNotConverged
+//	groups that differ by no more than chance, so that Strength runs to infinity,
+//	or that are all or nothing, so that it runs to 0           ErrNotConverged
 //
 // Checked against R's optim and nlm on the same likelihood to 1e-6. Casella
 // (1985), doi:10.1080/00031305.1985.10479400.
@@ -53,11 +54,14 @@ func FitBetaBinomial(events, people []float64, opts Options) (BetaBinomial, erro
 	}
 	surface := func(x []float64) (float64, []float64, bool) {
 		mu, m := 1/(1+math.Exp(-x[0])), math.Exp(x[1])
-		if !(m > 0) || m > most || mu <= 0 || mu >= 1 {
+		if !(m > least) || m > most || mu <= 0 || mu >= 1 {
 			return 0, nil, false
 		}
 		value, byAlpha, byBeta := kernel(events, people, mu*m, (1-mu)*m)
 		return value, []float64{(byAlpha - byBeta) * m * mu * (1 - mu), (byAlpha*mu + byBeta*(1-mu)) * m}, finite(value)
+	}
+	if allOrNothing(events, people) {
+		return BetaBinomial{}, fmt.Errorf("mixed: beta-binomial: every group has no event or nothing else, so the prior has no strength: %w", analytics.ErrNotConverged)
 	}
 	x, err := minimise("beta-binomial", []float64{math.Log(o / (n - o)), math.Log(50)}, surface, opts)
 	if err != nil || x[1] > math.Log(most)-2 {
@@ -67,6 +71,15 @@ func FitBetaBinomial(events, people []float64, opts Options) (BetaBinomial, erro
 	b.Alpha, b.Beta = b.Mean*b.Strength, (1-b.Mean)*b.Strength
 	b.NegLogLik, _, _ = kernel(events, people, b.Alpha, b.Beta)
 	return b, nil
+}
+
+func allOrNothing(events, people []float64) bool {
+	for k := range events {
+		if events[k] != 0 && events[k] != people[k] {
+			return false
+		}
+	}
+	return true
 }
 
 // kernel is −Σ log B(o+α, n−o+β)/B(α, β) and its derivatives. The ratios are

@@ -268,6 +268,7 @@ func TestRefusals(t *testing.T) {
 		want           error
 	}{
 		"alike":     {[]float64{50, 50, 50, 50}, []float64{100, 100, 100, 100}, analytics.ErrNotConverged},
+		"extremes":  {[]float64{0, 5, 0, 9}, []float64{7, 5, 3, 9}, analytics.ErrNotConverged},
 		"none":      {[]float64{0, 0}, []float64{5, 5}, analytics.ErrZeroVariance},
 		"one":       {[]float64{2, 0}, []float64{5, 0}, analytics.ErrTooFewObservations},
 		"too many":  {[]float64{6, 1}, []float64{5, 5}, analytics.ErrInvalidParameter},
@@ -327,6 +328,47 @@ func BenchmarkRandomSlope(b *testing.B) {
 			b.Fatal(err)
 		}
 		if _, err := Fit(s, true, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkVisits is a trial of 1000 people and six visits, a tenth of them missed.
+func BenchmarkVisits(b *testing.B) {
+	r := rand.New(rand.NewPCG(3, 3))
+	data := map[string][]float64{}
+	for i := 0; i < 1000; i++ {
+		u, base, arm := r.NormFloat64(), r.NormFloat64(), float64(i%2)
+		for v := 0.0; v < 6; v++ {
+			if r.IntN(10) == 0 {
+				continue
+			}
+			for name, value := range map[string]float64{"id": float64(i), "v": v, "base": base, "arm": arm, "y": base + v*arm/5 + u + r.NormFloat64()} {
+				data[name] = append(data[name], value)
+			}
+		}
+	}
+	table := tableOf(b, data)
+	f, err := design.Parse("y ~ factor(v) * arm + factor(v):base")
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, err := f.Build(table)
+	if err != nil {
+		b.Fatal(err)
+	}
+	id, _ := table.Column("id")
+	visit, _ := table.Column("v")
+	for b.Loop() {
+		s, err := VisitsFromRows(x, design.AsFactor(id), design.AsFactor(visit))
+		if err != nil {
+			b.Fatal(err)
+		}
+		m, err := FitVisits(s, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := m.Test(append(make([]float64, len(m.Coef)-1), 1), 0.95); err != nil {
 			b.Fatal(err)
 		}
 	}

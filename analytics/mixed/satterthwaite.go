@@ -15,7 +15,7 @@ import (
 //	df = 2v²/(g′Vg),
 //
 // v the contrast's variance, g its derivative by the relative Cholesky factor
-// and the residual standard deviation, V twice the inverse of the deviance's
+// and the log of the residual standard deviation, V twice the inverse of the deviance's
 // Hessian in those, directions without curvature left out. Checked against R's
 // lmerTest 3.1-3. Kuznetsova, Brockhoff and Christensen (2017),
 // doi:10.18637/jss.v082.i13.
@@ -29,16 +29,15 @@ func (m *Model) Satterthwaite() (*Satterthwaite, error) {
 	last := len(m.theta)
 	full := func(x []float64) (float64, []float64, bool) {
 		p, ok := m.at(x[:last])
-		sigma := x[last]
-		if !ok || !(sigma > 0) {
+		if !ok {
 			return 0, nil, false
 		}
-		s2 := sigma * sigma
+		s2 := math.Exp(2 * x[last])
 		g := chain(m.slope(p, s2, m.REML), p.lambda)
-		g = append(g, 2*m.divisor(m.REML)/sigma-2*p.rss/(s2*sigma))
+		g = append(g, 2*m.divisor(m.REML)-2*p.rss/s2)
 		return m.deviance(p, s2, m.REML), g, true
 	}
-	x := append(append([]float64(nil), m.theta...), math.Sqrt(m.Residual))
+	x := append(append([]float64(nil), m.theta...), math.Log(m.Residual)/2)
 	h, ok := hessian(x, full, 1e-3, true)
 	if !ok {
 		return nil, fmt.Errorf("mixed: Satterthwaite: the likelihood ends beside the estimate: %w", analytics.ErrNotConverged)
@@ -87,6 +86,6 @@ func (s *Satterthwaite) Test(contrast []float64, level float64) (analytics.Test,
 		u := m.fit.spectrum[g].rest.Vector(m.groups[g].zx.Vector(k))
 		byD.AddOuter(m.Residual, u, u)
 	}
-	gradient := append(chain(byD, m.fit.lambda), 2*v/math.Sqrt(m.Residual))
+	gradient := append(chain(byD, m.fit.lambda), 2*v)
 	return test(dense.Dot(contrast, m.Coef), v, 2*v*v/dense.Dot(gradient, s.v.Vector(gradient)), level, m.N, "linear mixed model, Satterthwaite")
 }

@@ -82,7 +82,9 @@ func (f *Fit) through() error {
 			return fmt.Errorf("quantreg: the rows of the solution are collinear; drop a column: %w", analytics.ErrCollinear)
 		}
 	}
-	f.Coef = append([]float64(nil), b.RawVector().Data...)
+	for _, v := range b.RawVector().Data {
+		f.Coef = append(f.Coef, v+0) // −0 is 0
+	}
 	for i, y := range f.design.Y {
 		u := y - f.at(i)
 		if u < 0 {

@@ -36,7 +36,7 @@ type Effects struct {
 //	a group under 2                           ErrTooFewObservations
 //	no variance within groups                 ErrZeroVariance
 //	variance < 0, NaN, level                  ErrInvalidParameter
-//	limits beyond 1e8                         ErrNotConverged
+//	t beyond 10⁴ (groups far apart or alike within)  ErrNotConverged
 //
 // Checked against R's effectsize 0.8.3 and metafor 3.8-1 to 1e-6. Hedges (1981),
 // doi:10.3102/10769986006002107; Cumming (2014), doi:10.1177/0956797613504966.

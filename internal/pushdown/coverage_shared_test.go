@@ -17,8 +17,8 @@ var people = []string{
 	// Which of several people is taken, or drawn, is part of the method.
 	"nearest_neighbour_matching", "matching_with_replacement_abadie_imbens", "bootstrap_ci",
 	"delta_adjusted_mi",
-	// Ranks within people, or signs: no reduced form is built.
-	"sign_test", "responsiveness_indices", "reliable_change", "quantile_regression", "mann_whitney_exact_r_if_no_ties",
+	// Signs, ranks within people, third and fourth moments: no reduced form is built.
+	"describe", "sign_test", "responsiveness_indices", "reliable_change", "quantile_regression", "mann_whitney_exact_r_if_no_ties",
 	// Residuals of people, or designs that only rows have.
 	"adjusted_means", "adjusted_means_observed_margins", "wild_cluster_bootstrap_t_enumerated",
 	"ancova_lin_interacted_hc2", "anova_type_II", "vif", "heteroskedasticity_tests", "did_twfe",

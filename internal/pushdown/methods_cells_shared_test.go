@@ -10,6 +10,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics/cells"
 	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/analytics/funnel"
 	"github.com/lumbar-health/lumbar/analytics/glm"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -112,7 +113,15 @@ func cellChecks() []check {
 			})},
 			check{[]string{"indirect_standardisation", "funnel_standardised_ratio_overdispersion"}, byCells, rounding, r.with(r.cluster).generalised(glm.Binomial, func(t *testing.T, p patterns, c cells.Cells, m *glm.Model, s *answers) {
 				labels, names := p.codes(t, r.cluster)
-				s.add(m.ByGroup(labels, len(names)))
+				units, err := m.ByGroup(labels, len(names))
+				s.add(units, err)
+				var ratios []funnel.Ratio
+				for _, u := range units {
+					if u.Observed > 0 {
+						ratios = append(ratios, funnel.Ratio{Observed: u.Observed, Expected: u.Expected})
+					}
+				}
+				s.add(funnel.Ratios(ratios, funnel.LogRatio))
 			})},
 		)
 	}

@@ -44,6 +44,11 @@ func countChecks() []check {
 			s.add(proportions.RiskDifference(c[0], c[1], 0.95))
 			s.add(proportions.RiskRatio(c[0], c[1], 0.95))
 			s.add(proportions.TestTwoByTwo(c[0], c[1], 0.95))
+			table := make([][]float64, 2)
+			for i, of := range c {
+				table[i] = []float64{float64(of.Events), float64(of.N - of.Events)}
+			}
+			s.add(bayes.TableFactor(table, 1))
 		})},
 		{[]string{"mantel_haenszel"}, byMoments, 0, of("cohort", arms, []string{"region", "intervention"}, "mcid10", func(c []proportions.Count, s *answers) {
 			var strata []proportions.Stratum

@@ -3,12 +3,15 @@
 package pushdown
 
 import (
+	"math"
 	"testing"
 
 	"github.com/lumbar-health/lumbar/analytics/bayes"
 	"github.com/lumbar-health/lumbar/analytics/casemix"
 	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/analytics/funnel"
 	"github.com/lumbar-health/lumbar/analytics/linear"
+	"github.com/lumbar-health/lumbar/analytics/meta"
 	"github.com/lumbar-health/lumbar/analytics/mixed"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/analytics/quasi"
@@ -129,6 +132,19 @@ func instrumental(t *testing.T, f *quasi.Instrumental, c *linear.Clustered, s *a
 	s.add(cells2(must(c.Covariance(linear.CR1S))(t), len(f.Coef)), nil)
 }
 
+// profile is the funnel and the shrinkage of providers' residuals.
+func profile(providers []moments.Matrix, model casemix.Model, s *answers) {
+	var values, stdErrs, variances []float64
+	for _, m := range providers {
+		mean, _ := model.Residual.Mean(m)
+		se := model.Sigma / math.Sqrt(float64(m.N))
+		values, stdErrs, variances = append(values, mean), append(stdErrs, se), append(variances, se*se)
+	}
+	s.add(funnel.Overdispersion(values, stdErrs, 0, funnel.Winsorise))
+	pooled, shrunken, err := meta.Shrink(values, variances, meta.Options{})
+	s.add([]any{pooled, shrunken}, err)
+}
+
 // clustered compares a fit's cluster-robust errors.
 func clustered(t *testing.T, f *linear.Fit, c *linear.Clustered, s *answers) {
 	t.Helper()
@@ -181,16 +197,26 @@ func clusterChecks() []check {
 	return []check{
 		{[]string{"ols_cluster_robust"}, byClusters, rounding, robust("cohort", nil, outcomes, "provider")},
 		{[]string{"ols_cluster_robust"}, byClusters, rounding, robust("cohort20k", nil, "y ~ tr + factor(age_band) + male + factor(imd) + factor(sev_band)", "region")},
-		{[]string{"did_2x2"}, byClusters, rounding, robust("did_panel", nil, "y ~ treated * post", "unit")},
+		{[]string{"did_2x2"}, byMoments, 0, func(t *testing.T, all map[string]*dataset) pair[any] {
+			p := all["did_panel"].moments(t, nil, []string{"post", "treated", "unit"}, []moments.Term{moments.Column("y"), moments.Column("treated"), moments.Column("post"), moments.Column("unit")})
+			return both(t, p, func(groups []moments.Matrix, s *answers) {
+				var all []quasi.Cell
+				for _, m := range groups {
+					mean, _ := m.Mean(1)
+					treated, _ := m.Mean(2)
+					post, _ := m.Mean(3)
+					unit, _ := m.Mean(4)
+					all = append(all, quasi.Cell{Cluster: int(unit) - 1, Treated: treated == 1, Post: post == 1, GroupSums: linear.GroupSums{N: m.N, Mean: mean, SumSq: m.Centred(1, 1)}})
+				}
+				s.add(quasi.TwoByTwo(all))
+			})
+		}},
 		{[]string{"case_mix_adjusted_health_gain", "funnel_overdispersion", "provider_shrinkage"}, byClusters, 0,
 			exact("cohort", "provider", gains, func(m []moments.Matrix, y int, x []int, s *answers) {
 				model, dropped, err := casemix.Fit(m, y, x)
 				s.add(model, err)
 				s.add(dropped, nil)
-				for _, of := range m {
-					mean, _ := of.Mean(y)
-					s.add(mean, nil)
-				}
+				profile(m, model, s)
 			})},
 		{[]string{"icc_oneway"}, byMoments, 0, exact("cohort20k", "provider", "y ~ tr", func(m []moments.Matrix, y int, _ []int, s *answers) {
 			var groups []linear.GroupSums

@@ -3,8 +3,10 @@
 package pushdown
 
 import (
+	"math"
 	"testing"
 
+	"github.com/lumbar-health/lumbar/analytics/bayes"
 	"github.com/lumbar-health/lumbar/analytics/describe"
 	"github.com/lumbar-health/lumbar/analytics/histogram"
 	"github.com/lumbar-health/lumbar/analytics/ksample"
@@ -116,7 +118,9 @@ func momentChecks() []check {
 		{[]string{"t_test_welch", "t_test_pooled", "equivalence_tost_welch", "effect_size_d", "smd", "unadjusted_difference", "bayes_factor_t"}, byMoments, 0,
 			groups(arms, "intervention", "gain", func(g []twosample.Group, s *answers) {
 				s.add(twosample.WelchTest(g[0], g[1], twosample.Options{}))
-				s.add(twosample.Pooled(g[0], g[1], twosample.Options{}))
+				pooled, err := twosample.Pooled(g[0], g[1], twosample.Options{})
+				s.add(pooled, err)
+				s.add(bayes.TwoSampleFactor(pooled.T, int(pooled.N1), int(pooled.N0), math.Sqrt2/2))
 				s.add(twosample.TOST(g[0], g[1], 5))
 				s.add(twosample.EffectSizes(g[0], g[1], 0.95))
 				s.add(twosample.StandardisedDifference(g[0], g[1]))
@@ -165,7 +169,7 @@ func histogramChecks() []check {
 		{[]string{"mann_whitney_exact_conditional"}, byHistogram, 0, of(append(arms, in("region", "R1"), in("month", "1")), []string{"intervention"}, func(h []histogram.Histogram, s *answers) {
 			s.add(ranks.MannWhitneyExact(h[0], h[1]))
 		})},
-		{[]string{"wilcoxon_signed_rank", "hodges_lehmann_paired", "describe"}, byHistogram, 0, of(arms, nil, func(h []histogram.Histogram, s *answers) {
+		{[]string{"wilcoxon_signed_rank", "hodges_lehmann_paired"}, byHistogram, 0, of(arms, nil, func(h []histogram.Histogram, s *answers) {
 			s.add(ranks.SignedRank(h[0]))
 			s.add(ranks.PseudoMedian(h[0], 0.95))
 			for _, p := range []float64{0, 0.25, 0.5, 0.9} {

@@ -44,6 +44,7 @@ var variables = []struct{ name, sql string }{
 	{"treated_", "cityHash64(9, n) / 18446744073709551616 < 1 / (1 + exp(-(-0.4 + 0.06 * (raw_ - 20) + 0.4 * risk_ - 0.015 * (age_ - 50))))"},
 	{"raw12_", "least(50, greatest(0, toInt32(round(3 + 0.6 * raw_ + 1.5 * risk_ + 0.04 * (age_ - 50) - 3 * treated_ + 5 * z2))))"},
 	{"wait_", "toInt32(round(20 - 60 * log(1 - cityHash64(10, n) / 18446744073709551616) * (1 - 0.25 * treated_)))"},
+	{"referred_", fmt.Sprintf("addDays(makeDate32(%d + n %% %d, 4, 1), cityHash64(11, n) %% 365)", firstYear, years)},
 }
 
 // columns are those of outcome that are filled. A score counts its own units:
@@ -52,7 +53,7 @@ var columns = []struct{ name, sql string }{
 	{"patient_id", "toUInt128(cityHash64(n, 17)) * toUInt128(4294967296) * toUInt128(4294967296) + cityHash64(n, 18)"},
 	{"episode_id", "n"}, {"version", "1"}, {"live", "1"}, {"programme", "'back-pain'"},
 	{"fy", fmt.Sprintf("%d + n %% %d", firstYear, years)},
-	{"referred_on", fmt.Sprintf("addDays(makeDate32(%d + n %% %d, 4, 1), cityHash64(11, n) %% 365)", firstYear, years)},
+	{"referred_on", "referred_"},
 	{"region", "concat('Y', toString(cityHash64(n, 19) % 8))"},
 	{"provider", "concat('R', toString(cityHash64(n, 20) % 150))"},
 	{"intervention", fmt.Sprintf("if(treated_, '%s', '%s')", Treated, Control)},
@@ -65,8 +66,8 @@ var columns = []struct{ name, sql string }{
 	{"wait_days", "if(wait_ < 365, wait_, NULL)"},
 	// The days that outcome keeps are those of scores: an answer comes once the
 	// wait is over, and another after a year, when nobody is watched any more.
-	{"odi_12m_at", "if(wait_ < 365, addDays(referred_on, wait_), NULL)"},
-	{"nrs_back_12m_at", "addDays(referred_on, 365)"},
+	{"odi_12m_at", "if(wait_ < 365, addDays(referred_, wait_), NULL)"},
+	{"nrs_back_12m_at", "addDays(referred_, 365)"},
 	{"odi_baseline", "36 * raw_"},
 	{"odi_12m", "36 * raw12_"},
 	{"nrs_back_baseline", "toInt32(least(10, greatest(0, round(raw_ / 6 + z2 + 1))))"},
@@ -100,8 +101,10 @@ func Open(b testing.TB, episodes int) *Nation {
 	}
 	b.Cleanup(func() { _ = conn.Close() })
 	out := &Nation{Store: s, Conn: conn, db: db}
-	out.run(b, fillText(episodes))
-	out.run(b, "OPTIMIZE TABLE outcome FINAL")
+	for year := range years {
+		out.run(b, fillText(episodes, year))
+	}
+	fmt.Println("inserted"); out.run(b, "OPTIMIZE TABLE outcome FINAL")
 	return out
 }
 
@@ -112,7 +115,9 @@ func (n *Nation) run(b testing.TB, statement string) {
 	}
 }
 
-func fillText(episodes int) string {
+// fillText writes the episodes of one year: a statement for each keeps the engine
+// within its memory, and so do small blocks, as the columns are hundreds.
+func fillText(episodes, year int) string {
 	var names, values, with []string
 	for _, v := range variables {
 		with = append(with, v.sql+" AS "+v.name)
@@ -121,7 +126,7 @@ func fillText(episodes int) string {
 		names, values = append(names, c.name), append(values, c.sql)
 	}
 	return "INSERT INTO outcome (" + strings.Join(names, ", ") + ") WITH " + strings.Join(with, ", ") + " SELECT " + strings.Join(values, ", ") +
-		fmt.Sprintf(" FROM (SELECT number AS n FROM numbers(%d)) SETTINGS async_insert = 0, insert_deduplicate = 0", episodes)
+		fmt.Sprintf(" FROM (SELECT number * %d + %d AS n FROM numbers(%d)) SETTINGS async_insert = 0, max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 0", years, year, episodes/years)
 }
 
 // Export writes the answer of a statement to a file, in a format of the engine,
