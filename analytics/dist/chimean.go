@@ -17,7 +17,7 @@ func overChi(df, slope float64, g func(s float64) float64) float64 {
 	}
 	// The density of u = ln S is exp(df·u − df·e^{2u}/2) but for its constant,
 	// with mode 0 and curvature 2·df there.
-	step := 0.5 / math.Sqrt(2*df+slope*slope+1)
+	step := 0.7 / math.Sqrt(2*df+slope*slope+1)
 	weight := func(u float64) float64 {
 		return math.Exp(df * (u - math.Expm1(2*u)/2))
 	}

@@ -22,20 +22,22 @@ func MaxTTail(t float64, lambda []float64, df float64) float64 {
 	}
 	step := math.Max(math.Min(0.3, 0.4*narrow)/math.Sqrt(1+float64(len(lambda))/8), 1e-3)
 	tail := func(w float64) float64 {
+		// The integrand is the same at z and −z.
 		var sum float64
-		far := 9 + math.Min(w, 29)
-		for z := -far; z <= far; z += step {
+		share := 1.0
+		for z := 0.0; z <= 9+math.Min(w, 29); z += step {
 			var logIn float64
 			for _, l := range lambda {
 				root := math.Sqrt(1 - l*l)
 				out := NormalTail((l*z+w)/root) + NormalTail((w-l*z)/root)
 				logIn += math.Log1p(-math.Min(out, 1))
 			}
-			sum -= math.Exp(-z*z/2) * math.Expm1(logIn)
+			sum -= share * math.Exp(-z*z/2) * math.Expm1(logIn)
+			share = 2
 		}
 		return math.Min(sum*step/math.Sqrt(2*math.Pi), 1)
 	}
-	return math.Min(overChi(df, math.Min(t, farthest)/math.Max(narrow, 0.05)+5, func(s float64) float64 { return tail(t * s) }), 1)
+	return math.Min(overChi(df, math.Min(t, farthest)+8, func(s float64) float64 { return tail(t * s) }), 1)
 }
 
 // MaxTUpper returns t with P(max |Tᵢ| > t) = p, 0 < p < 1.

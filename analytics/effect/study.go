@@ -28,7 +28,7 @@ type Study struct {
 
 // FromRows returns the study of rows of people; treatment is 1 or 0 and y may be
 // nil where only balance is asked. Lengths that differ, another treatment, NaN:
-// ErrInvalidParameter.
+// ErrInvalidParameter; an outcome that varies in neither arm: ErrZeroVariance.
 func FromRows(treatment, y []float64, score, outcome *design.Matrix) (*Study, error) {
 	n := len(treatment)
 	s := &Study{Treated: make([]bool, n), Count: make([]float64, n), Sum: make([]float64, n), SumSq: make([]float64, n), Score: score, Outcome: outcome}
@@ -45,8 +45,27 @@ func FromRows(treatment, y []float64, score, outcome *design.Matrix) (*Study, er
 		for i, v := range y {
 			s.Sum[i], s.SumSq[i] = v, v*v
 		}
+		if constantWithinArms(treatment, y) {
+			return nil, fmt.Errorf("effect: the outcome varies in neither arm, so no effect has an error; choose another outcome or widen the group: %w", analytics.ErrZeroVariance)
+		}
 	}
 	return s, s.Check()
+}
+
+// constantWithinArms says whether the outcome varies in neither arm, so that no
+// effect has an error.
+func constantWithinArms(treatment, y []float64) bool {
+	first := [2]int{-1, -1}
+	for i, v := range y {
+		k := arm(treatment[i] == 1)
+		if first[k] < 0 {
+			first[k] = i
+		}
+		if v != y[first[k]] {
+			return false
+		}
+	}
+	return first[0] >= 0 && first[1] >= 0
 }
 
 // Check returns an error unless every part has one value a pattern, all numbers

@@ -167,7 +167,7 @@ func (o *Rows) predict(q blas64.General) {
 	for _, y := range m.Y {
 		o.TSS += (y - centre) * (y - centre)
 	}
-	if o.RSS <= perfectFit*squares {
+	if o.RSS <= roundingShare*squares {
 		o.RSS = 0
 		copy(o.Fitted, m.Y)
 		clear(o.Residuals)
@@ -175,9 +175,9 @@ func (o *Rows) predict(q blas64.General) {
 	o.Sigma2 = o.RSS / float64(o.DF())
 }
 
-// perfectFit is the share of the outcome's squares that is rounding alone: a
+// roundingShare is the share of the outcome's squares that is rounding alone: a
 // constant outcome, or one that the columns determine, has no residual.
-const perfectFit = 1e-25
+const roundingShare = 1e-25
 
 // Influence holds the largest leverage and Cook's distance, and the
 // Durbin–Watson statistic of the residuals in row order.

@@ -68,7 +68,7 @@ func Random(yi, vi []float64, opts Options) (Pooled, error) {
 		if opts.AdHoc {
 			factor = math.Max(1, factor)
 		}
-		if !(factor > 0) {
+		if !opts.AdHoc && s.equal() {
 			return Pooled{}, fmt.Errorf("meta: all estimates are equal, Hartung–Knapp has no standard error: %w", analytics.ErrZeroVariance)
 		}
 		p.StdErr *= math.Sqrt(factor)

@@ -52,6 +52,15 @@ func (s sample) q(tau2 float64) float64 {
 	return q
 }
 
+// equal says whether nothing but rounding tells the estimates apart.
+func (s sample) equal() bool {
+	low, high := s.y[0], s.y[0]
+	for _, y := range s.y {
+		low, high = math.Min(low, y), math.Max(high, y)
+	}
+	return high-low <= 1e-12*math.Max(math.Abs(low), math.Abs(high))
+}
+
 // spread returns Σ(y−ȳ)² about the plain mean and the mean sampling variance.
 func (s sample) spread() (squares, meanV float64) {
 	var mean float64

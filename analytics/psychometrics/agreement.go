@@ -177,8 +177,11 @@ func agreementLimits(n, msb, msj, mse, icc, tail float64) Limits {
 	f := msj / mse
 	a, b := k*icc*f, n*(1+(k-1)*icc)-k*icc
 	v := (k - 1) * (n - 1) * (a + b) * (a + b) / ((n-1)*a*a + b*b)
-	up, down := dist.FUpper(tail, n-1, v), dist.FUpper(tail, v, n-1)
 	rest := k*msj + (k*n-k-n)*mse
+	if !(v > 0.01) { // the quantiles run to infinity and to zero
+		return Limits{-n * mse / rest, -mse / rest}
+	}
+	up, down := dist.FUpper(tail, n-1, v), dist.FUpper(tail, v, n-1)
 	return Limits{n * (msb - up*mse) / (up*rest + n*msb), n * (down*msb - mse) / (rest + n*down*msb)}
 }
 

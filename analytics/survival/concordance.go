@@ -21,11 +21,15 @@ const roundingTie = 1e-11
 
 // Concordance computes it within strata in O(n log n): a pair is comparable
 // when one has the event and the other is followed longer, or is censored at
-// the same time. No comparable pair: ErrTooFewObservations. Checked against R's
+// the same time. No comparable pair: ErrTooFewObservations; a model of FineGray:
+// ErrInvalidParameter. Checked against R's
 // survival::concordance 3.5-3. Harrell, Lee and Mark (1996),
 // doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4.
 func (m *Model) Concordance() (Concordance, error) {
 	s := m.rows
+	if s.later != nil {
+		return Concordance{}, errCompeting("concordance")
+	}
 	eta := make([]float64, s.n)
 	for k := range eta {
 		eta[k] = s.eta(k, m.b)
@@ -56,6 +60,11 @@ func (m *Model) Concordance() (Concordance, error) {
 	}
 	c.StdErr = math.Sqrt(variance)
 	return c, nil
+}
+
+// errCompeting says that a diagnostic is of Cox models only.
+func errCompeting(what string) error {
+	return fmt.Errorf("survival: %s is not defined here for Fine and Gray's model; fit Cox to the cause: %w", what, analytics.ErrInvalidParameter)
 }
 
 // pairs is the mass of those comparable with one person.

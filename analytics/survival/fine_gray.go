@@ -53,7 +53,7 @@ func FineGray(c *Cohort, cause int, censoring Censoring, opts Options) (*Model, 
 // laterOf finds G just before every time and the weight 1/G of those with a
 // competing event.
 func laterOf(c *Cohort, s *sorted, censoring Censoring) *laterRisk {
-	l := &laterRisk{entry: make([]float64, s.n), g: make([]float64, s.n)}
+	l := &laterRisk{entry: make([]float64, s.n), g: make([]float64, s.n), rule: censoring}
 	atRisk := 0.0
 	for _, v := range s.mass {
 		atRisk += v
@@ -97,8 +97,8 @@ func laterOf(c *Cohort, s *sorted, censoring Censoring) *laterRisk {
 // another kind: ErrInvalidParameter.
 func (m *Model) CensoringCovariance() ([]float64, error) {
 	s := m.rows
-	if s.later == nil || m.Ties != Breslow {
-		return nil, fmt.Errorf("survival: the censoring covariance is of Fine and Gray's model with Breslow ties: %w", analytics.ErrInvalidParameter)
+	if s.later == nil || s.later.rule != WithEvents || m.Ties != Breslow {
+		return nil, fmt.Errorf("survival: the censoring covariance is of Fine and Gray's model with Breslow ties and the rule WithEvents; use Robust: %w", analytics.ErrInvalidParameter)
 	}
 	p := s.p
 	u := append([]float64(nil), m.scoreResiduals()...)

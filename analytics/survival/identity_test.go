@@ -263,6 +263,17 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: Fine and Gray answered", name)
 		}
 	}
+	competing, err := FineGray(golden(t).cohort(), 1, AfterEvents, Options{})
+	mustFit(t, competing, err)
+	if _, err := competing.Concordance(); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("concordance of Fine and Gray: %v", err)
+	}
+	if _, err := competing.TestProportionality([]string{"a", "b"}, []int{0, 1}); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("proportionality of Fine and Gray: %v", err)
+	}
+	if _, err := competing.CensoringCovariance(); !errors.Is(err, analytics.ErrInvalidParameter) {
+		t.Errorf("censoring covariance by finegray's rule: %v", err)
+	}
 	stop := errors.New("stop")
 	if _, err := Cox(nation(50, true), 1, Options{Interrupt: func() error { return stop }}); !errors.Is(err, stop) {
 		t.Errorf("interrupted: %v", err)

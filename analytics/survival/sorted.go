@@ -24,7 +24,8 @@ type sorted struct {
 // g(t)·entry that Fine and Gray give them; one stratum only.
 type laterRisk struct {
 	entry []float64 // 1/G at the competing event; 0 for all others
-	g     []float64 // G at the time of each place
+	g     []float64 // G just before the time of each place
+	rule  Censoring
 }
 
 // layOut sorts and scales a cohort. Rows without mass are left out; a constant

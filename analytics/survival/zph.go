@@ -22,10 +22,14 @@ type Proportionality struct {
 //
 // terms names them and assign gives for each column the place of its term. As
 // coxph takes it, a column of the design that is a combination of others has
-// been refused before. Checked against R's cox.zph(transform = "km") to 1e-8.
+// been refused before. A model of FineGray: ErrInvalidParameter. Checked against
+// R's cox.zph(transform = "km") to 1e-8.
 // Grambsch and Therneau (1994), doi:10.1093/biomet/81.3.515.
 func (m *Model) TestProportionality(terms []string, assign []int) ([]Proportionality, error) {
 	p := m.rows.p
+	if m.rows.later != nil {
+		return nil, errCompeting("the test of proportional hazards")
+	}
 	if len(assign) != p {
 		return nil, fmt.Errorf("survival: %d terms given for %d coefficients: %w", len(assign), p, analytics.ErrInvalidParameter)
 	}

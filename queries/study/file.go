@@ -70,10 +70,20 @@ func (p *Protocol) keepArms(s *sheet) (*sheet, []step, error) {
 	arms := []string{p.treated(), p.control()}
 	s = s.filter(s.matching(func(line []string) bool { return slices.Contains(arms, strings.TrimSpace(line[at])) }))
 	steps = append(steps, step{"in one of the two arms", int64(len(s.rows))})
-	if len(s.rows) == 0 {
-		return nil, nil, fmt.Errorf("study: nobody is in the arms %q and %q of column %q", arms[0], arms[1], p.Treatment.Column)
+	for _, arm := range arms {
+		if !slices.ContainsFunc(s.rows, func(line []string) bool { return strings.TrimSpace(line[at]) == arm }) {
+			return nil, nil, fmt.Errorf("study: nobody is in the arm %q of column %q%s: check how the file writes it", arm, p.Treatment.Column, p.amongEligible())
+		}
 	}
 	return s, steps, nil
+}
+
+// amongEligible says of whom, where the protocol restricts them.
+func (p *Protocol) amongEligible() string {
+	if p.Eligibility == "" {
+		return ""
+	}
+	return " among those eligible"
 }
 
 func (s *sheet) matching(f func(line []string) bool) []bool {

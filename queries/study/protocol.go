@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -181,8 +182,11 @@ func (p *Protocol) check() error {
 	if err := p.Missing.check(); err != nil {
 		return err
 	}
-	if p.Level <= 0 || p.Level >= 1 {
-		return fmt.Errorf("level must lie between 0 and 1")
+	if !(p.Level > 0 && p.Level < 1) {
+		return fmt.Errorf("level must lie between 0 and 1, such as 0.95")
+	}
+	if err := p.checkCovariates(); err != nil {
+		return err
 	}
 	if p.Eligibility != "" {
 		if _, err := ParseCondition(p.Eligibility); err != nil {
@@ -219,6 +223,23 @@ func (p *Protocol) checkMethods() error {
 	return nil
 }
 
+// checkCovariates refuses a term that can not be read, and one of what the
+// covariates are to be adjusted for.
+func (p *Protocol) checkCovariates() error {
+	for _, term := range p.Covariates {
+		f, err := design.Parse("~ " + term)
+		if err != nil {
+			return fmt.Errorf("covariates: %q: %w", term, err)
+		}
+		for _, c := range f.Columns() {
+			if c == p.Outcome.Column || c == p.Treatment.Column {
+				return fmt.Errorf("covariates: %q is the outcome or the treatment: covariates are what was known before both", c)
+			}
+		}
+	}
+	return nil
+}
+
 func (m Missing) check() error {
 	if !slices.Contains(knownMissing, m.Method) {
 		return fmt.Errorf("missing.method %q is not available; methods: %s", m.Method, strings.Join(knownMissing, ", "))
@@ -237,6 +258,14 @@ func (m Missing) check() error {
 		return fmt.Errorf("missing.deltas is required by %s: what to add to the imputed outcomes of the treated, such as [0, 5, 10]", byDelta)
 	case m.Method != byDelta && len(m.Deltas) > 0:
 		return fmt.Errorf("missing.deltas is for %s", byDelta)
+	}
+	for i, d := range m.Deltas {
+		if math.IsNaN(d) || math.IsInf(d, 0) {
+			return fmt.Errorf("missing.deltas: give numbers of points")
+		}
+		if slices.Contains(m.Deltas[:i], d) {
+			return fmt.Errorf("missing.deltas: %v stands twice", d)
+		}
 	}
 	return nil
 }

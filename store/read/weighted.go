@@ -71,53 +71,67 @@ func (r *Reader) Weighted(ctx context.Context, w Weighted) (float64, error) {
 func (k HC) String() string { return "HC" + strconv.Itoa(int(k)) }
 
 func (s *statement) weighted(w Weighted) (string, error) {
+	rows, p, err := s.weightedRows(w)
+	if err != nil {
+		return "", err
+	}
+	if len(w.Along) != p {
+		return "", fmt.Errorf("store: weighted moments of %d terms with %d numbers of a direction", p, len(w.Along))
+	}
+	if err := finiteConstants(w.Along); err != nil {
+		return "", err
+	}
+	return "SELECT sum(_w * square(" + alongRow(w.Along) + ")) FROM (" + rows + ")" + settings, nil
+}
+
+// weightedRows writes the rows of the model with their design _f0, _f1, … and
+// their weight _w, and says how many terms there are.
+func (s *statement) weightedRows(w Weighted) (text string, p int, err error) {
 	if len(w.By) > 0 {
-		return "", fmt.Errorf("store: weighted moments are of one model: ask for each group by a condition")
+		return "", 0, fmt.Errorf("store: weighted moments are of one model: ask for each group by a condition")
 	}
 	w.Terms = append([]moments.Term{}, w.Terms...)
 	d, err := s.design(w.Question)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	y, needed, err := s.term(w.Outcome)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	complete, err := s.complete(needed)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	source, err := s.source(w.Selection)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	weight, err := w.weight(len(d.terms))
+	p = len(d.terms)
+	weight, err := w.weight(p)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	floats := make([]string, len(d.terms))
+	names, values := make([]string, p), make([]string, p)
 	for i, t := range d.terms {
-		floats[i] = t.float
+		names[i] = "_f" + strconv.Itoa(i)
+		values[i] = t.float + " AS " + names[i]
 	}
-	row := y.float + " AS _y, [" + strings.Join(floats, ", ") + "] AS _x"
-	return "SELECT sum(" + weight + " * pow(" + alongRow(w.Along) + ", 2)) FROM (SELECT " + row + " " + source +
-		" AND " + d.complete + " AND " + complete + ")" + settings, nil
+	return "SELECT " + strings.Join(names, ", ") + ", " + weight + " AS _w FROM (SELECT " + y.float + " AS _y, " + strings.Join(values, ", ") + " " + source +
+		" AND " + d.complete + " AND " + complete + ")", p, nil
 }
 
-// weight writes e²/(1−h)ᵏ over the design _x and the outcome _y. The leverage is
+// weight writes e²/(1−h)ᵏ over the design and the outcome _y. The leverage is
 // a sum of squares, h = |L'x|² with M = LL', so that it can not come out negative.
 func (w Weighted) weight(p int) (string, error) {
 	k := map[HC]int{HC0: 0, HC1: 0, HC2: 1, HC3: 2}[w.Kind]
-	if len(w.Beta) != p || len(w.Along) != p || k > 0 && len(w.Bread) != p*(p+1)/2 || w.Kind < HC0 || w.Kind > HC3 {
-		return "", fmt.Errorf("store: weighted moments: %s of %d terms with %d coefficients, %d of a direction and %d cells of the inverse",
-			w.Kind, p, len(w.Beta), len(w.Along), len(w.Bread))
+	if len(w.Beta) != p || k > 0 && len(w.Bread) != p*(p+1)/2 || w.Kind < HC0 || w.Kind > HC3 {
+		return "", fmt.Errorf("store: weighted moments: %s of %d terms with %d coefficients and %d cells of the inverse", w.Kind, p, len(w.Beta), len(w.Bread))
 	}
-	for _, v := range append(append([]float64{}, w.Beta...), w.Along...) {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return "", fmt.Errorf("store: weighted moments: a constant is not finite")
-		}
+	if err := finiteConstants(w.Beta); err != nil {
+		return "", err
 	}
-	squared := "pow(_y - " + alongRow(w.Beta) + ", 2)"
+	squared := "square(_y - " + alongRow(w.Beta) + ")"
 	if k == 0 {
 		return squared, nil
 	}
@@ -131,22 +145,33 @@ func (w Weighted) weight(p int) (string, error) {
 		for i := j; i < p; i++ {
 			column[i] = l[moments.Cell(i, j)]
 		}
-		squares[j] = "pow(" + alongRow(column) + ", 2)"
+		squares[j] = "square(" + alongRow(column) + ")"
 	}
 	// A row without a weight makes the sum infinite or not a number, which
 	// Weighted reports.
 	return fmt.Sprintf("if((1 - (%s) AS _left) < %g, inf, %s / pow(_left, %d))", strings.Join(squares, " + "), leastLeft, squared, k), nil
 }
 
-// alongRow writes c'x over the design _x. The constants are numbers that Go has
+func finiteConstants(c []float64) error {
+	for _, v := range c {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("store: weighted moments: a constant is not finite")
+		}
+	}
+	return nil
+}
+
+// alongRow writes c'x over the design, where c is not 0. The constants are numbers that Go has
 // computed, never a caller's text, so they stand in the statement itself: bound,
 // they made its analysis take longer than its run.
 func alongRow(c []float64) string {
-	parts := make([]string, len(c))
+	parts := []string{"toFloat64(0)"}
 	for i, v := range c {
-		parts[i] = strconv.FormatFloat(v, 'e', -1, 64)
+		if v != 0 {
+			parts = append(parts, constant(v)+" * _f"+strconv.Itoa(i))
+		}
 	}
-	return "dotProduct(_x, [" + strings.Join(parts, ", ") + "])"
+	return "(" + strings.Join(parts[min(1, len(parts)-1):], " + ") + ")"
 }
 
 // cholesky returns the lower triangle L of M = LL', packed as moments.Cell.
