@@ -1,10 +1,11 @@
 package describe
 
 import (
+	"fmt"
 	"math"
-	"sort"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/histogram"
 )
 
 // Summary describes one sample. All but N and the shape coefficients are in the
@@ -34,29 +35,55 @@ type Summary struct {
 // The input is not modified. Checked against R 4.2.2 (stats) to 1e-9.
 // Hyndman and Fan (1996); Joanes and Gill (1998), doi:10.1111/1467-9884.00122.
 func Describe(x []float64, level float64) (Summary, error) {
-	mean, sd, err := MeanSD(x)
+	h, err := histogram.FromRows(x)
 	if err != nil {
-		return Summary{}, err
+		return Summary{}, fmt.Errorf("describe: %w", err)
 	}
+	return DescribeCounts(h, level)
+}
+
+// DescribeCounts is Describe of a histogram, such as the store returns. Nothing
+// else of the people is needed.
+func DescribeCounts(h histogram.Histogram, level float64) (Summary, error) {
+	if err := h.Check(); err != nil {
+		return Summary{}, fmt.Errorf("describe: %w", err)
+	}
+	n := h.N()
+	if n < 2 {
+		return Summary{}, fmt.Errorf("describe: %d values, need 2: %w", n, analytics.ErrTooFewObservations)
+	}
+	mean := meanOf(h)
+	squares := h.SumSquares()
 	var s Summary
-	if s.Mean, err = interval(len(x), mean, sd, level); err != nil {
+	var err error
+	s.StdDev = math.Sqrt(squares / float64(n-1))
+	if s.Mean, err = interval(int(n), mean, s.StdDev, level); err != nil {
 		return Summary{}, err
 	}
-	s.StdDev = sd
-	s.shape(x, mean)
-	s.order(x)
+	s.shape(h, mean)
+	s.order(h)
 	return s, nil
 }
 
+// meanOf is the mean, corrected by the mean deviation from it.
+func meanOf(h histogram.Histogram) float64 {
+	mean, _ := h.Mean()
+	away := make([]float64, len(h.Values))
+	for i, v := range h.Values {
+		away[i] = float64(h.Counts[i]) * (v - mean)
+	}
+	return mean + sum(away)/float64(h.N())
+}
+
 // shape fills in the coefficients of the third and fourth moments.
-func (s *Summary) shape(x []float64, mean float64) {
-	n := float64(len(x))
+func (s *Summary) shape(h histogram.Histogram, mean float64) {
+	n := float64(h.N())
 	var m2, m3, m4 float64
-	for _, v := range x {
-		d := v - mean
-		m2 += d * d
-		m3 += d * d * d
-		m4 += d * d * d * d
+	for i, v := range h.Values {
+		d, c := v-mean, float64(h.Counts[i])
+		m2 += c * d * d
+		m3 += c * d * d * d
+		m4 += c * d * d * d * d
 	}
 	m2, m3, m4 = m2/n, m3/n, m4/n
 	s.Skewness = m3 / math.Pow(m2, 1.5)
@@ -72,20 +99,26 @@ func (s *Summary) shape(x []float64, mean float64) {
 }
 
 // order fills in what depends on the sorted values.
-func (s *Summary) order(x []float64) {
-	sorted := append([]float64(nil), x...)
-	sort.Float64s(sorted)
-	at := func(p float64, k Kind) float64 { q, _ := SortedQuantile(sorted, p, k); return q }
+func (s *Summary) order(h histogram.Histogram) {
+	at := func(p float64, k Kind) float64 { q, _ := CountsQuantile(h, p, k); return q }
 	s.Median, s.Q25, s.Q75, s.Q90 = at(0.5, Type7), at(0.25, Type7), at(0.75, Type7), at(0.9, Type7)
 	s.Q25Type6, s.Q25Type1 = at(0.25, Type6), at(0.25, Type1)
-	s.Min, s.Max = sorted[0], sorted[len(sorted)-1]
-	cut := len(sorted) / 5
-	kept := sorted[cut : len(sorted)-cut]
-	s.TrimmedMean = sum(kept) / float64(len(kept))
-	away := make([]float64, len(sorted))
-	for i, v := range sorted {
-		away[i] = math.Abs(v - s.Median)
+	s.Min, s.Max = h.Values[0], h.Values[len(h.Values)-1]
+	s.TrimmedMean = meanOf(trimmed(h, h.N()/5))
+	away := h.Map(func(v float64) float64 { return math.Abs(v - s.Median) })
+	s.MAD, _ = CountsQuantile(away, 0.5, Type7)
+}
+
+// trimmed leaves out so many people at each end.
+func trimmed(h histogram.Histogram, cut int64) histogram.Histogram {
+	var kept histogram.Histogram
+	low, high := cut, h.N()-cut // the places kept
+	var below int64
+	for i, c := range h.Counts {
+		if k := min(below+c, high) - max(below, low); k > 0 {
+			kept.Values, kept.Counts = append(kept.Values, h.Values[i]), append(kept.Counts, k)
+		}
+		below += c
 	}
-	sort.Float64s(away)
-	s.MAD, _ = SortedQuantile(away, 0.5, Type7)
+	return kept
 }

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/histogram"
 )
 
 // Kind is a definition of a sample quantile after Hyndman and Fan (1996).
@@ -37,7 +38,16 @@ func Quantile(x []float64, p float64, kind Kind) (float64, error) {
 
 // SortedQuantile is Quantile for values that are already in ascending order.
 func SortedQuantile(sorted []float64, p float64, kind Kind) (float64, error) {
-	n := len(sorted)
+	return quantile(len(sorted), func(k int) float64 { return sorted[k] }, p, kind)
+}
+
+// CountsQuantile is Quantile of a histogram.
+func CountsQuantile(h histogram.Histogram, p float64, kind Kind) (float64, error) {
+	return quantile(int(h.N()), func(k int) float64 { return h.At(int64(k)) }, p, kind)
+}
+
+// quantile is of n values of which at is the k-th from below.
+func quantile(n int, at func(k int) float64, p float64, kind Kind) (float64, error) {
 	if n == 0 {
 		return 0, fmt.Errorf("describe: quantile: no values: %w", analytics.ErrTooFewObservations)
 	}
@@ -49,22 +59,21 @@ func SortedQuantile(sorted []float64, p float64, kind Kind) (float64, error) {
 	switch kind {
 	case Type7:
 		h := float64(n-1) * p
-		return between(sorted, math.Floor(h+fuzz), h, fuzz), nil
+		return between(n, at, math.Floor(h+fuzz), h, fuzz), nil
 	case Type6:
 		h := float64(n+1)*p - 1
-		return between(sorted, math.Floor(h+fuzz), h, fuzz), nil
+		return between(n, at, math.Floor(h+fuzz), h, fuzz), nil
 	case Type1:
 		k := int(math.Ceil(float64(n)*p-fuzz)) - 1
-		return sorted[clamp(k, n)], nil
+		return at(clamp(k, n)), nil
 	}
 	return 0, fmt.Errorf("describe: quantile: type %d, have 1, 6 and 7: %w", kind, analytics.ErrInvalidParameter)
 }
 
 // between interpolates at position h of the zero-based list.
-func between(sorted []float64, floor, h, fuzz float64) float64 {
-	n := len(sorted)
+func between(n int, at func(k int) float64, floor, h, fuzz float64) float64 {
 	k := int(floor)
-	lo, hi := sorted[clamp(k, n)], sorted[clamp(k+1, n)]
+	lo, hi := at(clamp(k, n)), at(clamp(k+1, n))
 	w := h - floor
 	if math.Abs(w) < fuzz {
 		return lo

@@ -98,6 +98,9 @@ func (d *Imputed) Pool(compute func(k int) (estimate, variance float64, err erro
 //	a column without a value, fewer rows than columns  ErrTooFewObservations
 //	a predictor that the others determine              ErrCollinear, naming it
 //
+// A predictor that does not vary, at all or among those who have a value of the
+// column, has no part in that column's regression.
+//
 // Own implementation: no kept library has it. Agrees with R's mice 3.15.0 in
 // distribution (mice.impute.norm and mice.impute.pmm without their ridge).
 // van Buuren (2018), doi:10.1201/9780429492259.
@@ -206,7 +209,7 @@ func newChain(variables []Variable, o ImputeOptions) (*chain, error) {
 		}
 		var varying []int
 		for _, k := range from {
-			if c.unit[k] > 0 {
+			if c.unit[k] > 0 && c.varies(k, j) {
 				varying = append(varying, k)
 			}
 		}
@@ -216,6 +219,22 @@ func newChain(variables []Variable, o ImputeOptions) (*chain, error) {
 		}
 	}
 	return c, nil
+}
+
+// varies says whether a predictor differs among the rows that have a value of
+// another column; where it does not, its coefficient can not be told. One with
+// gaps does once they are filled.
+func (c *chain) varies(predictor, of int) bool {
+	if len(c.gaps[predictor]) > 0 || len(c.gaps[of]) == 0 {
+		return true
+	}
+	x, given := c.scaled[predictor], c.given[of]
+	for _, i := range given[1:] {
+		if x[i] != x[given[0]] {
+			return true
+		}
+	}
+	return false
 }
 
 // add takes in a variable: its gaps, mean and standard deviation.

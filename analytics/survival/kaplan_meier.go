@@ -166,24 +166,30 @@ func (c *Curve) Quantile(p float64, band Band, level float64) (Crossing, error) 
 	return Crossing{crossing(c.Times, c.Survival, p), crossing(c.Times, lower, p), crossing(c.Times, upper, p)}, nil
 }
 
-// crossing is where 1 − curve reaches p: the mean of the first times at which it
-// does so with and without the slack of rounding.
+// crossing is where 1 − curve reaches p: the mean of the times at which it does
+// so with and without the slack of rounding. A limit that turns back is read as
+// R reads it, at the height next to p and not at the first crossing.
 func crossing(times, curve []float64, p float64) *float64 {
 	const slack = 1.4901161193847656e-08 // √2⁻⁵², R's
-	first := func(reached float64) float64 {
+	at := func(reached float64) (time float64, ok bool) {
+		lowest := math.Inf(1)
 		for k, s := range curve {
-			if 1-s >= reached {
-				return times[k]
+			if h := 1 - s; h >= reached && h < lowest {
+				lowest, time, ok = h, times[k], true
 			}
 		}
-		return math.NaN()
+		return time, ok
 	}
-	from, to := first(p-slack), first(p+slack)
-	if math.IsNaN(from) {
+	from, ok := at(p - slack)
+	if !ok {
 		return nil
 	}
-	if math.IsNaN(to) { // flat at p until the end
-		to = times[len(times)-1]
+	to, ok := at(p + slack)
+	if n := len(curve); math.Abs(1-curve[n-1]-p) < slack {
+		to, ok = times[n-1], true // flat at p until the end
+	}
+	if !ok {
+		return nil
 	}
 	out := (from + to) / 2
 	return &out

@@ -70,7 +70,9 @@ func WelchTest(g1, g0 Group, opts Options) (WelchResult, error) {
 	}
 	a, b := g1.Variance/float64(g1.N), g0.Variance/float64(g0.N)
 	se := math.Sqrt(a + b)
-	df := (a + b) * (a + b) / (a*a/float64(g1.N-1) + b*b/float64(g0.N-1))
+	// In shares of the sum, so that squares neither overflow nor vanish.
+	share := a / (a + b)
+	df := 1 / (share*share/float64(g1.N-1) + (1-share)*(1-share)/float64(g0.N-1))
 	return finish("Welch t test", g1, g0, se, df, opts)
 }
 
@@ -163,6 +165,9 @@ func finish(method string, g1, g0 Group, se, df float64, opts Options) (WelchRes
 	}
 	d := g1.Mean - g0.Mean
 	t := (d - opts.Null) / se
+	if !(df > 0) || !(se > 0) || math.IsInf(se, 0) || math.IsNaN(t) || math.IsInf(t, 0) {
+		return WelchResult{}, fmt.Errorf("twosample: means or variances are too large, too small or too alike to compare: %w", analytics.ErrInvalidParameter)
+	}
 	r := WelchResult{Difference: d, StdErr: se, DF: df, T: t, Level: opts.Level, N1: g1.N, N0: g0.N, Mean1: g1.Mean, Mean0: g0.Mean,
 		StdDev1: math.Sqrt(g1.Variance), StdDev0: math.Sqrt(g0.Variance), Alternative: opts.Alternative, Method: method}
 	switch opts.Alternative {

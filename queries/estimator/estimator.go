@@ -122,7 +122,7 @@ func Estimate(s *effect.Study, m Method, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r.Estimand = of
-	if !(r.StdErr > 0) {
+	if !(r.StdErr > rounding*size(s)) {
 		return r, fmt.Errorf("%s: the outcome leaves no variation: %w", m, analytics.ErrZeroVariance)
 	}
 	if s.Cluster != nil {
@@ -131,6 +131,19 @@ func Estimate(s *effect.Study, m Method, o Options) (Result, error) {
 		r.Lower, r.Upper = r.Value-half, r.Value+half
 	}
 	return r, nil
+}
+
+// rounding is the standard error, as a share of the outcome's size, that is left
+// of none.
+const rounding = 1e-12
+
+// size is the root mean square of the outcome.
+func size(s *effect.Study) float64 {
+	var squares float64
+	for _, v := range s.SumSq {
+		squares += v
+	}
+	return math.Sqrt(squares / s.N())
 }
 
 // P is the two-sided p-value of no difference.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"hash/fnv"
 	"math"
 	"slices"
@@ -20,39 +21,53 @@ import (
 // the propensity score (Austin 2011).
 const caliper = 0.2
 
-// shuffled puts people in an order that their values and a seed make, whatever
-// the order they came in: in row order a tie between controls would go to
-// whoever stands first, which the outcome may have decided.
-func shuffled(s *effect.Study, y []float64, seed uint64) []int {
-	keys := make([]uint64, len(y))
+// Shuffle is an order of n people that their values, as write hashes them, and a
+// seed make, whatever the order they came in: in row order chance would depend
+// on how a file is sorted, and a tie go to whoever stands first, which the
+// outcome may have decided.
+func Shuffle(n int, seed uint64, write func(i int, h hash.Hash64)) []int {
+	keys, order := make([]uint64, n), make([]int, n)
 	for i := range keys {
 		h := fnv.New64a()
-		add := func(v uint64) {
-			var b [8]byte
-			binary.LittleEndian.PutUint64(b[:], v)
-			h.Write(b[:])
-		}
-		add(seed)
-		for _, x := range s.Score.Row(i) {
-			add(math.Float64bits(x))
-		}
-		add(math.Float64bits(y[i]))
-		keys[i] = h.Sum64()
-	}
-	order := make([]int, len(y))
-	for i := range order {
-		order[i] = i
+		writeBits(h, seed)
+		write(i, h)
+		keys[i], order[i] = h.Sum64(), i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
 	return order
 }
 
+// WriteNumber hashes a number, the same for every NaN.
+func WriteNumber(h hash.Hash64, x float64) {
+	if math.IsNaN(x) {
+		x = math.NaN()
+	}
+	writeBits(h, math.Float64bits(x))
+}
+
+func writeBits(h hash.Hash64, v uint64) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	h.Write(b[:])
+}
+
+// shuffled is the order of a study's people.
+func shuffled(s *effect.Study, y []float64, seed uint64) []int {
+	return Shuffle(len(y), seed, func(i int, h hash.Hash64) {
+		for _, x := range s.Score.Row(i) {
+			WriteNumber(h, x)
+		}
+		WriteNumber(h, y[i])
+	})
+}
+
 // Match pairs each treated person with the nearest control on the logit of the
 // propensity score, one to one without replacement, the largest score first,
 // within a caliper of 0.2 standard deviations, and compares the outcome within
-// pairs. Among people of equal scores chance decides, by the seed. The errors take the pairs as clusters and the score as known. The study
-// must be of people, one a pattern: else ErrInvalidParameter. No pair within the
-// caliper, or one alone: ErrTooFewObservations.
+// pairs net of what their covariates still differ by, with errors that take the
+// score as known. Among people of equal scores chance decides, by the seed. The
+// study must be of people, one a pattern: else ErrInvalidParameter. No more pairs
+// within the caliper than covariates: ErrTooFewObservations.
 func Match(s *effect.Study, y []float64, o Options) (Result, error) {
 	for _, n := range s.Count {
 		if n != 1 {
@@ -97,19 +112,19 @@ func Match(s *effect.Study, y []float64, o Options) (Result, error) {
 }
 
 func matched(s *effect.Study, model *propensity.Model, pairs []matching.Pair, y []float64, o Options) (Result, error) {
-	d, err := matching.Difference(pairs, y)
+	if len(pairs) == 0 {
+		return Result{}, fmt.Errorf("matching: nobody has a control within the caliper: %w", analytics.ErrTooFewObservations)
+	}
+	d, err := matching.DifferenceAdjusted(pairs, y, s.Score)
 	if err != nil {
 		return Result{}, err
-	}
-	if d.ClusterStdErr == nil {
-		return Result{}, fmt.Errorf("matching: one pair lies within the caliper, need 2: %w", analytics.ErrTooFewObservations)
 	}
 	concordance, err := model.CStatistic()
 	if err != nil {
 		return Result{}, err
 	}
 	n := float64(len(pairs))
-	r := Result{Estimand: ATT, DF: n - 1, Weight: make([]float64, s.Len())}
+	r := Result{Estimand: ATT, DF: d.DF, Weight: make([]float64, s.Len())}
 	both := propensity.CommonSupport(s, model.Score)
 	r.Overlap = &Propensity{Lowest: 1, CommonLow: both.Low, CommonHigh: both.High, Concordance: concordance, MaxWeight: 1}
 	for _, e := range model.Score {
@@ -117,11 +132,12 @@ func matched(s *effect.Study, model *propensity.Model, pairs []matching.Pair, y 
 	}
 	for _, p := range pairs {
 		r.Weight[p.Treated], r.Weight[p.Control] = 1, 1
-		r.Mean1, r.Mean0 = r.Mean1+y[p.Treated]/n, r.Mean0+y[p.Control]/n
+		r.Mean1 += y[p.Treated] / n
 	}
-	half := dist.TCritical(o.Level, r.DF) * *d.ClusterStdErr
+	r.Mean0 = r.Mean1 - d.Value
+	half := dist.TCritical(o.Level, r.DF) * d.StdErr
 	r.Estimate = analytics.Estimate{
-		Value: d.Value, StdErr: *d.ClusterStdErr, Lower: d.Value - half, Upper: d.Value + half, Level: o.Level, N: 2 * len(pairs), Method: "matched pairs",
+		Value: d.Value, StdErr: d.StdErr, Lower: d.Value - half, Upper: d.Value + half, Level: o.Level, N: 2 * len(pairs), Method: "matched pairs",
 	}
 	r.ESS1, r.ESS0 = n, n
 	if treated := s.Size(true); n < treated {

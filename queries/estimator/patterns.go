@@ -3,6 +3,7 @@ package estimator
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/design"
@@ -57,6 +58,34 @@ func (p Patterns) Study(covariates string) (s *effect.Study, left []string, err 
 	m = m.Keep(kept)
 	s = &effect.Study{Treated: p.Treated, Count: p.Count, Sum: p.Sum, SumSq: p.SumSq, Cluster: p.Cluster, Score: m, Outcome: m}
 	return s, left, s.Check()
+}
+
+// Few names the indicators among columns of which an arm has a count that is
+// small, of ones or of zeros.
+func (p Patterns) Few(m *design.Matrix, small func(people int64) bool) []string {
+	var out []string
+	for j, name := range m.Names {
+		if m.Assign[j] == 0 {
+			continue
+		}
+		var people [2][2]float64 // by arm and value
+		indicator := true
+		for i, n := range p.Count {
+			v := m.Row(i)[j]
+			if indicator = v == 0 || v == 1; !indicator {
+				break
+			}
+			arm := 0
+			if p.Treated[i] {
+				arm = 1
+			}
+			people[arm][int(v)] += n
+		}
+		if indicator && slices.ContainsFunc(slices.Concat(people[0][:], people[1][:]), func(n float64) bool { return small(int64(math.Round(n))) }) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // tolerance is the share of a column's own variation that must be left after

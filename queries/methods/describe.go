@@ -48,7 +48,7 @@ func describeMethods() []Method {
 			Formula:   "x̄ ± t(n−1)·sd/√n",
 			Reference: "Hyndman and Fan (1996), doi:10.2307/2684934; Joanes and Gill (1998), doi:10.1111/1467-9884.00122",
 			Checked:   "R 4.2.2, stats::mean, sd, quantile",
-			PushDown:  "mean, standard deviation and interval from n, Σx, Σx²; the rest needs rows or a histogram",
+			PushDown:  "people by value",
 		}}, describeKeys, func(in *Input) (summary, error) { return describe.Describe(in.Numbers("y"), 0.95) }),
 		define("describe", spec{name: "describe_mean_sd", roles: []Role{y}, page: Page{
 			Title:     "Mean and standard deviation",

@@ -2,6 +2,7 @@ package methods
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -81,7 +82,7 @@ var randomSlopeKeys = []key[linearMixed]{
 		if !r.model.Varies(0) || !r.model.Varies(1) {
 			return nil
 		}
-		c := v.At(0, 1) / sqrt(v.At(0, 0)*v.At(1, 1))
+		c := math.Max(-1, math.Min(1, v.At(0, 1)/sqrt(v.At(0, 0)*v.At(1, 1))))
 		return &c
 	}),
 	residualVar,

@@ -76,13 +76,17 @@ func responseMethods() []Method {
 			Formula:   "RCI = (y1−y0)/(√2·SEM),  SEM = sd(y0)·√(1−reliability)",
 			Reference: "Jacobson and Truax (1991), doi:10.1037/0022-006X.59.1.12",
 			Checked:   "golden/batteries_a.R",
-			PushDown:  "sd(y0), then counts of the change",
+			PushDown:  "people by y0 and y1",
 		}}, reliableKeys, func(in *Input) (paired.Reliable, error) {
 			sign := -1.0
 			if in.Text("direction", "") == "higher_better" {
 				sign = 1
 			}
-			return paired.ReliableChange(in.Numbers("y0"), in.Numbers("y1"), in.Number("reliability", 0), sign)
+			baseline, changes, err := paired.Counts(in.Numbers("y0"), in.Numbers("y1"), nil)
+			if err != nil {
+				return paired.Reliable{}, err
+			}
+			return paired.ReliableChange(baseline, changes, in.Number("reliability", 0), sign)
 		}),
 		define("paired", spec{name: "sign_test", roles: pairRoles, page: Page{
 			Title:     "Sign test",
@@ -92,8 +96,8 @@ func responseMethods() []Method {
 			Formula:   "2·P(X ≤ min(up, down)),  X ~ Binomial(n, ½)",
 			Reference: "Conover (1999), Practical Nonparametric Statistics",
 			Checked:   "R 4.2.2, stats::binom.test",
-			PushDown:  "counts of up and down",
-		}}, signKeys, func(in *Input) (paired.Signs, error) { return paired.SignTest(in.Numbers("y0"), in.Numbers("y1")) }),
+			PushDown:  "people by change",
+		}}, signKeys, onChanges(paired.SignTest)),
 	}
 }
 

@@ -69,7 +69,7 @@ func subgroupMethods() []Method {
 		define("linear models", spec{name: "subgroup_effects", params: []Param{withInteraction, {Name: "sub", Kind: Text, Help: "the subgroup, a column of the formula"}, treatmentParam}, page: Page{
 			Title:     "Effects by subgroup",
 			When:      "Beside a test of interaction: the effect in each subgroup, never its own p alone.",
-			Variant:   "Treatment 1 − 0 at each level of the subgroup; other numbers at their means, other factors with equal weights; model-based errors.",
+			Variant:   "Treatment 1 − 0 at each level of the subgroup, which is a factor even where it is held as numbers; other numbers at their means, other factors with equal weights; model-based errors.",
 			Assumes:   "As ols.",
 			Formula:   "w′b with w the difference of two rows of the design",
 			Reference: "Searle, Speed and Milliken (1980), doi:10.1080/00031305.1980.10483031",
@@ -112,6 +112,13 @@ func runEffects(in *Input) (effects, error) {
 	f, err := design.Parse(in.Text("formula_int", ""))
 	if err != nil {
 		return effects{}, err
+	}
+	// A subgroup held as numbers, such as deprivation fifths, is a factor here: an
+	// effect for each value, not a line through them.
+	if c, ok := in.table.Column(in.Text("sub", "")); ok {
+		if in.table, err = in.table.With(design.AsFactor(c)); err != nil {
+			return effects{}, err
+		}
 	}
 	m, err := in.build(f)
 	if err != nil {

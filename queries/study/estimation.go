@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/balance"
 	"github.com/lumbar-health/lumbar/analytics/effect"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
@@ -39,16 +40,39 @@ func (e *estimation) records(ctx context.Context) ([]disclosure.Record, error) {
 		return nil, err
 	}
 	var out []disclosure.Record
+	var without []error
 	for _, method := range e.Methods {
 		for _, delta := range e.deltas() {
 			r, err := e.record(ctx, run, method, delta)
-			if err != nil {
+			if noEstimate(err) {
+				without = append(without, err)
+				e.warnWithout(method, err)
+			} else if err != nil {
 				return nil, err
 			}
 			out = append(out, r)
 		}
 	}
+	if len(without) > 0 && len(without) == len(out) {
+		return nil, without[0]
+	}
 	return out, nil
+}
+
+// noEstimate says whether an error is of one method with these people, which
+// another may still have an answer for.
+func noEstimate(err error) bool {
+	return errors.Is(err, analytics.ErrNotConverged) || errors.Is(err, analytics.ErrTooFewObservations) || errors.Is(err, analytics.ErrZeroVariance)
+}
+
+// warnWithout says that a method has no estimate, and why to whoever may know it:
+// the words of an error tell of terms that few people differ in.
+func (e *estimation) warnWithout(method string, err error) {
+	if e.to.exposed {
+		e.warn("No estimate by %s: %s", method, strings.TrimPrefix(err.Error(), "study: "+method+": "))
+		return
+	}
+	e.warn("No estimate by %s: the people who were selected do not allow it.", method)
 }
 
 func (e *estimation) record(ctx context.Context, run way, method string, delta float64) (disclosure.Record, error) {
@@ -63,7 +87,11 @@ func (e *estimation) record(ctx context.Context, run way, method string, delta f
 	}
 	f, err := run(ctx, method, delta)
 	if errors.Is(err, read.ErrLeverage) {
-		e.warn("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", method, e.Variance.Kind)
+		if e.to.exposed {
+			e.warn("No estimate by %s: one person alone determines a coefficient, which leaves no %s error; drop the covariate that only this person has.", method, e.Variance.Kind)
+		} else {
+			e.warnWithout(method, err)
+		}
 		return out, nil
 	}
 	if err != nil {
@@ -104,12 +132,15 @@ func (e *estimation) note(method string, f fitted) {
 	for _, w := range f.warnings {
 		e.warn("%s: %s", method, w)
 	}
+	e.notInModels(f)
 	d := map[string]any{}
 	if method == methodANCOVA {
 		// Degrees of freedom tell the exact number of people, so they are for
 		// whoever may know it.
 		d["variance"], d["formula"] = e.Variance.Kind, e.formula()
-		if e.to.exposed {
+		if e.Missing.Method == byWeighting {
+			d["variance"] = "bootstrap"
+		} else if e.to.exposed {
 			d["df"], d["r_squared"] = f.df, disclosure.Significant(f.rSquared, 3)
 		}
 	}
@@ -199,15 +230,33 @@ func (e *estimation) of(ctx context.Context, s sample, method string) (fitted, e
 	}
 	out := fitted{
 		estimate: r.Value, stdErr: r.StdErr, df: r.DF, fixedDF: r.DF > 0, n: int64(r.N), ess: r.ESS(), estimand: r.Estimand, warnings: r.Warnings,
+		left: left,
 	}
-	if len(left) > 0 {
-		out.warnings = append(out.warnings, "not in the models, because an arm can not estimate it: "+strings.Join(left, ", "))
+	if !e.to.exposed {
+		out.few = patterns.Few(study.Score, smallCount)
 	}
 	if r.Weight != nil {
 		out.weighted = &weighting{overlap: r.Overlap}
 		out.weighted.smd, err = after(study, r.Weight)
 	}
 	return out, err
+}
+
+func smallCount(n int64) bool {
+	_, shown := disclosure.Count(n)
+	return !shown
+}
+
+// notInModels names the columns that the models are without. To whom counts are
+// withheld it names those that few of an arm differ in as well, in the models or
+// not: that a column is left out tells that one person or none has it.
+func (e *estimation) notInModels(f fitted) {
+	switch {
+	case !e.to.exposed && len(f.left)+len(f.few) > 0:
+		e.warn("The models may be without these, which few of an arm differ in or the other terms determine: %s.", strings.Join(slices.Concat(f.left, f.few), ", "))
+	case e.to.exposed && len(f.left) > 0:
+		e.warn("Not in the models of treatment and outcome, because an arm can not estimate it: %s.", strings.Join(f.left, ", "))
+	}
 }
 
 // people are those analysed, one by one.

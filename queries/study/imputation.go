@@ -3,12 +3,15 @@ package study
 import (
 	"context"
 	"fmt"
+	"hash"
+	"io"
 	"math"
 	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/missing"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
+	"github.com/lumbar-health/lumbar/queries/estimator"
 )
 
 // defaultImputations is how many completed tables there are where the protocol
@@ -46,6 +49,7 @@ func (e *estimation) impute(ctx context.Context) (*imputed, error) {
 	if im.table, err = e.withKnown(everybody, formula, e.isCategory); err != nil {
 		return nil, err
 	}
+	im.table = e.shuffled(im.table, formula)
 	numbers, categories := e.split(im.table, formula)
 	im.columns = numbers
 	treated, _ := im.table.Column(treatedTerm)
@@ -108,6 +112,28 @@ next:
 		keep = append(keep, r)
 	}
 	return t.Select(keep), nil
+}
+
+// shuffled puts people in an order that does not depend on the order in which
+// they came, so that what is drawn for them does not either.
+func (e *estimation) shuffled(t *design.Table, f design.Formula) *design.Table {
+	names := slices.Concat(f.Columns(), e.baselineColumn())
+	if e.Variance.Kind == clusterVariance {
+		names = append(names, e.Cluster)
+	}
+	return t.Select(estimator.Shuffle(t.Rows(), e.Seed, func(i int, h hash.Hash64) {
+		for _, name := range names {
+			c, _ := t.Column(name)
+			switch {
+			case !c.IsFactor():
+				estimator.WriteNumber(h, c.Values[i])
+			case c.Missing(i):
+				estimator.WriteNumber(h, math.NaN())
+			default:
+				io.WriteString(h, c.Levels[c.Codes[i]])
+			}
+		}
+	}))
 }
 
 // split divides the formula's columns, the treatment aside.

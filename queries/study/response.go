@@ -26,6 +26,8 @@ type responding struct {
 	answered []bool
 	y        []float64     // 0 where not answered
 	study    *effect.Study // everybody
+	left     []string      // columns that stay out of every model
+	few      []string      // columns that few of an arm differ in
 	cluster  []int         // nil: people are resampled one by one
 	clusters int
 }
@@ -44,6 +46,7 @@ func (e *estimation) responding(ctx context.Context) (*responding, error) {
 	if err != nil {
 		return nil, err
 	}
+	t = e.shuffled(t, formula)
 	terms, err := design.Parse("~ " + treatedTerm + " + " + e.propensityFormula()[2:])
 	if err != nil {
 		return nil, fmt.Errorf("study: covariates: %w", err)
@@ -66,17 +69,19 @@ func (e *estimation) responding(ctx context.Context) (*responding, error) {
 		}
 		r.y = append(r.y, v)
 	}
-	var left []string
-	if r.study, left, err = p.Study(e.propensityFormula()); err != nil {
+	if r.study, r.left, err = p.Study(e.propensityFormula()); err != nil {
 		return nil, err
 	}
-	r.design = r.design.Keep(r.without(left))
+	r.design = r.design.Keep(r.without(r.left))
+	if !e.to.exposed {
+		r.few = p.Few(r.study.Score, smallCount)
+	}
 	if e.Variance.Kind == clusterVariance {
 		c, _ := t.Column(e.Cluster)
 		f := design.AsFactor(c)
 		r.cluster, r.clusters = f.Codes, len(f.Levels)
 	}
-	return r, nil
+	return r, e.checkClusters(p.Treated, r.cluster)
 }
 
 // without are the places of the response model's columns but those left out.
@@ -91,8 +96,12 @@ func (r *responding) without(left []string) []int {
 }
 
 // weights are those of each person under draws (how often each stands in a
-// resample): draws over the probability of a response, 0 without one.
+// resample): draws over the probability of a response, 0 without one. Where
+// everybody has answered that is 1.
 func (r *responding) weights(draws []float64) ([]float64, error) {
+	if r.everybodyAnswered(draws) {
+		return slices.Clone(draws), nil
+	}
 	c := cells.Cells{Design: r.design, Count: draws, Sum: make([]float64, len(draws))}
 	for i, n := range draws {
 		if r.answered[i] {
@@ -113,28 +122,48 @@ func (r *responding) weights(draws []float64) ([]float64, error) {
 	return out, nil
 }
 
-// value is a method's estimate under the weights.
-func (r *responding) value(method string, of estimator.Estimand, w []float64) (float64, error) {
+// everybodyAnswered says whether all who were drawn have an outcome.
+func (r *responding) everybodyAnswered(draws []float64) bool {
+	for i, n := range draws {
+		if n > 0 && !r.answered[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// under is the study of those who answered, each standing for as many people as
+// the weight says.
+func (r *responding) under(w []float64) *effect.Study {
 	s := *r.study
 	s.Count, s.Sum, s.SumSq, s.Cluster = w, make([]float64, len(w)), make([]float64, len(w)), nil
 	for i, n := range w {
 		s.Sum[i], s.SumSq[i] = n*r.y[i], n*r.y[i]*r.y[i]
 	}
+	return &s
+}
+
+// value is a method's estimate under the weights. The result of a method that
+// models neither treatment nor outcome by arm has no more than that.
+func (r *responding) value(method string, of estimator.Estimand, w []float64) (estimator.Result, error) {
+	var out estimator.Result
+	s := r.under(w)
 	switch method {
 	case methodCrude:
 		if s.Size(true) == 0 || s.Size(false) == 0 {
-			return 0, fmt.Errorf("an arm without people: %w", analytics.ErrTooFewObservations)
+			return out, fmt.Errorf("an arm without people: %w", analytics.ErrTooFewObservations)
 		}
-		return s.Mean(true) - s.Mean(false), nil
+		out.Value = s.Mean(true) - s.Mean(false)
+		return out, nil
 	case methodANCOVA:
 		m, err := glm.Fit(cells.Cells{Design: r.design, Count: w, Sum: s.Sum, SumSq: s.SumSq}, glm.Gaussian, glm.Options{})
 		if err != nil {
-			return 0, err
+			return out, err
 		}
-		return m.Coef[slices.Index(m.Names, treatedTerm)], nil
+		out.Value = m.Coef[slices.Index(m.Names, treatedTerm)]
+		return out, nil
 	}
-	result, err := estimator.Estimate(&s, estimator.Method(method), estimator.Options{Estimand: of})
-	return result.Value, err
+	return estimator.Estimate(s, estimator.Method(method), estimator.Options{Estimand: of})
 }
 
 // weighted estimates by a method among those who have an outcome, weighted for
@@ -149,13 +178,44 @@ func (e *estimation) weighted(ctx context.Context, r *responding, method string)
 		return fitted{}, err
 	}
 	of := estimator.Estimand(e.Estimand)
-	value, err := r.value(method, of, w)
+	result, err := r.value(method, of, w)
 	if err != nil {
 		return fitted{}, err
 	}
-	units := ones
+	stdErr, warnings, err := e.resampled(ctx, r, method, result.Value)
+	if err != nil {
+		return fitted{}, err
+	}
+	out := fitted{estimate: result.Value, stdErr: stdErr, left: r.left, few: r.few, warnings: append(result.Warnings, warnings...)}
+	for _, answered := range r.answered {
+		if answered {
+			out.n++
+		}
+	}
+	own := result.Weight
+	if method == string(estimator.AIPW) { // whose weights are those of ipw
+		ipw, err := r.value(string(estimator.IPW), of, w)
+		if err != nil {
+			return fitted{}, err
+		}
+		own = ipw.Weight
+	}
+	out.ess = r.effective(w, own)
+	if result.Weight != nil {
+		out.weighted = &weighting{overlap: result.Overlap}
+		out.weighted.smd, err = after(r.under(w), result.Weight)
+	}
+	return out, err
+}
+
+// resampled is the standard error of a bootstrap of people, or of clusters.
+func (e *estimation) resampled(ctx context.Context, r *responding, method string, value float64) (stdErr float64, warnings []string, err error) {
+	units := make([]float64, len(r.y))
 	if r.cluster != nil {
-		units = ones[:r.clusters]
+		units = make([]float64, r.clusters)
+	}
+	for i := range units {
+		units[i] = 1
 	}
 	worker := func() bootstrap.Statistic {
 		people := make([]float64, len(r.y))
@@ -171,25 +231,33 @@ func (e *estimation) weighted(ctx context.Context, r *responding, method string)
 			if err != nil {
 				return 0, err
 			}
-			return r.value(method, of, w)
+			result, err := r.value(method, estimator.Estimand(e.Estimand), w)
+			return result.Value, err
 		}
 	}
 	runs, err := bootstrap.Run(units, worker, bootstrap.Options{Replicates: e.replicates(), Seed: e.Seed, Interrupt: ctx.Err})
 	if err != nil {
-		return fitted{}, err
+		return 0, nil, err
 	}
 	ci, err := bootstrap.Of(value, runs.Values, nil, e.Level)
-	if err != nil {
-		return fitted{}, err
-	}
-	var sum, squares float64
-	n := int64(0)
+	return ci.StdErr, runs.Warnings, err
+}
+
+// effective is the effective number of people, of both arms together, under the
+// weights of non-response and of a method (nil where it has none).
+func (r *responding) effective(w, own []float64) float64 {
+	var sum, squares [2]float64
 	for i, v := range w {
-		if r.answered[i] {
-			sum, squares, n = sum+v, squares+v*v, n+1
+		if own != nil {
+			v *= own[i]
 		}
+		arm := 0
+		if r.study.Treated[i] {
+			arm = 1
+		}
+		sum[arm], squares[arm] = sum[arm]+v, squares[arm]+v*v
 	}
-	return fitted{estimate: value, stdErr: ci.StdErr, n: n, ess: sum * sum / squares, warnings: runs.Warnings}, nil
+	return sum[0]*sum[0]/squares[0] + sum[1]*sum[1]/squares[1]
 }
 
 func (e *estimation) replicates() int {

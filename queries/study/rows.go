@@ -95,6 +95,9 @@ func (r *rows) arms(context.Context) ([2]arm, error) {
 	var out [2]arm
 	for i, name := range names {
 		group, err := twosample.FromRows(r.of(r.matrix.Y, i == 0))
+		if errors.Is(err, analytics.ErrTooFewObservations) {
+			return out, fmt.Errorf("study: fewer than two people of arm %q have outcome and covariates: %w", name, analytics.ErrTooFewObservations)
+		}
 		if err != nil {
 			return out, fmt.Errorf("study: arm %q: %w", name, err)
 		}
@@ -133,6 +136,9 @@ func (r *rows) of(values []float64, treated bool) []float64 {
 
 // patterns are the people, a pattern each.
 func (r *rows) patterns(context.Context) (estimator.Patterns, error) {
+	if err := r.protocol.checkClusters(r.treated(), r.clusters); err != nil {
+		return estimator.Patterns{}, err
+	}
 	n := r.matrix.N
 	p := estimator.Patterns{
 		Table: r.table, Treated: r.treated(), Cluster: r.clusters,
@@ -154,6 +160,9 @@ func (r *rows) ancova(context.Context) (fitted, error) {
 	case "model":
 		return treatmentOf(fit.Fit, fit.Covariance().At(at, at), 0)
 	case clusterVariance:
+		if err := r.protocol.checkClusters(r.treated(), r.clusters); err != nil {
+			return fitted{}, err
+		}
 		clusters, err := fit.ByRows(r.clusters)
 		if err != nil {
 			return fitted{}, err
@@ -173,6 +182,34 @@ func (r *rows) ancova(context.Context) (fitted, error) {
 		}
 		return treatmentOf(fit.Fit, cov.At(at, at), 0)
 	}
+}
+
+// checkClusters counts the clusters of each arm; without clusters there is
+// nothing to check.
+func (p *Protocol) checkClusters(treated []bool, clusters []int) error {
+	if clusters == nil {
+		return nil
+	}
+	one, zero := map[int]bool{}, map[int]bool{}
+	for i, t := range treated {
+		if t {
+			one[clusters[i]] = true
+		} else {
+			zero[clusters[i]] = true
+		}
+	}
+	return p.enoughClusters(len(one), len(zero))
+}
+
+// enoughClusters refuses an arm that is one cluster, whose people could be alike
+// because of the arm or of the cluster.
+func (p *Protocol) enoughClusters(treated, control int) error {
+	for i, n := range []int{treated, control} {
+		if n < 2 {
+			return fmt.Errorf("study: cluster: arm %q has one %s, need 2 in each: take variance.kind HC3, or a finer cluster", []string{p.treated(), p.control()}[i], p.Cluster)
+		}
+	}
+	return nil
 }
 
 // clustered is the coefficient at a place with its CR2 variance and

@@ -57,6 +57,7 @@ type fitted struct {
 	estimand         estimator.Estimand // empty: as the protocol asks
 	rSquared         float64            // of ancova
 	weighted         *weighting         // of a method that weights people
+	left, few        []string           // columns left out of the models, and those that few of an arm differ in
 	warnings         []string
 }
 

@@ -311,11 +311,22 @@ func (s *storeSource) clustered(ctx context.Context, fit *linear.Fit, at int, x 
 	if err != nil {
 		return fitted{}, err
 	}
+	x[len(x)-1] = 2 + len(s.terms) // the indicator: here no baseline stands before it
 	list := make([]moments.Matrix, len(groups))
+	var treated, control int
 	for i, g := range groups {
 		list[i] = g.Moments
+		ones := g.Moments.Sum(x[len(x)-1], 0)
+		if ones > 0 {
+			treated++
+		}
+		if ones < float64(g.Moments.N) {
+			control++
+		}
 	}
-	x[len(x)-1] = 2 + len(s.terms) // the indicator: here no baseline stands before it
+	if err := s.protocol.enoughClusters(treated, control); err != nil {
+		return fitted{}, err
+	}
 	clusters, err := fit.ByMoments(list, 1, x)
 	if err != nil {
 		return fitted{}, err
@@ -357,7 +368,7 @@ func (s *storeSource) patterns(ctx context.Context) (estimator.Patterns, error) 
 		cluster, _ := p.Table.Column(s.protocol.Cluster)
 		p.Cluster = design.AsFactor(cluster).Codes
 	}
-	return p, nil
+	return p, s.protocol.checkClusters(p.Treated, p.Cluster)
 }
 
 // everybody reads the people of both arms, in an order that the seed makes.

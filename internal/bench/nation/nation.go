@@ -27,8 +27,8 @@ import (
 // points of 0 to 100, before the score is cut to its scale.
 const Effect = -6
 
-// Episodes are referred in these financial years.
-const firstYear, years = 2015, 10
+// FirstYear and Years: episodes are referred in these financial years, equally many in each.
+const FirstYear, Years = 2015, 10
 
 // Treated and Control are the two arms; every episode is in one of them.
 const Treated, Control = "cppp", "core_therapy"
@@ -44,7 +44,7 @@ var variables = []struct{ name, sql string }{
 	{"treated_", "cityHash64(9, n) / 18446744073709551616 < 1 / (1 + exp(-(-0.4 + 0.06 * (raw_ - 20) + 0.4 * risk_ - 0.015 * (age_ - 50))))"},
 	{"raw12_", "least(50, greatest(0, toInt32(round(3 + 0.6 * raw_ + 1.5 * risk_ + 0.04 * (age_ - 50) - 3 * treated_ + 5 * z2))))"},
 	{"wait_", "toInt32(round(20 - 60 * log(1 - cityHash64(10, n) / 18446744073709551616) * (1 - 0.25 * treated_)))"},
-	{"referred_", fmt.Sprintf("addDays(makeDate32(%d + n %% %d, 4, 1), cityHash64(11, n) %% 365)", firstYear, years)},
+	{"referred_", fmt.Sprintf("addDays(makeDate32(%d + n %% %d, 4, 1), cityHash64(11, n) %% 365)", FirstYear, Years)},
 }
 
 // columns are those of outcome that are filled. A score counts its own units:
@@ -52,7 +52,7 @@ var variables = []struct{ name, sql string }{
 var columns = []struct{ name, sql string }{
 	{"patient_id", "toUInt128(cityHash64(n, 17)) * toUInt128(4294967296) * toUInt128(4294967296) + cityHash64(n, 18)"},
 	{"episode_id", "n"}, {"version", "1"}, {"live", "1"}, {"programme", "'back-pain'"},
-	{"fy", fmt.Sprintf("%d + n %% %d", firstYear, years)},
+	{"fy", fmt.Sprintf("%d + n %% %d", FirstYear, Years)},
 	{"referred_on", "referred_"},
 	{"region", "concat('Y', toString(cityHash64(n, 19) % 8))"},
 	{"provider", "concat('R', toString(cityHash64(n, 20) % 150))"},
@@ -101,10 +101,10 @@ func Open(b testing.TB, episodes int) *Nation {
 	}
 	b.Cleanup(func() { _ = conn.Close() })
 	out := &Nation{Store: s, Conn: conn, db: db}
-	for year := range years {
+	for year := range Years {
 		out.run(b, fillText(episodes, year))
 	}
-	fmt.Println("inserted"); out.run(b, "OPTIMIZE TABLE outcome FINAL")
+	out.run(b, "OPTIMIZE TABLE outcome FINAL")
 	return out
 }
 
@@ -126,7 +126,7 @@ func fillText(episodes, year int) string {
 		names, values = append(names, c.name), append(values, c.sql)
 	}
 	return "INSERT INTO outcome (" + strings.Join(names, ", ") + ") WITH " + strings.Join(with, ", ") + " SELECT " + strings.Join(values, ", ") +
-		fmt.Sprintf(" FROM (SELECT number * %d + %d AS n FROM numbers(%d)) SETTINGS async_insert = 0, max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 0", years, year, episodes/years)
+		fmt.Sprintf(" FROM (SELECT number * %d + %d AS n FROM numbers(%d)) SETTINGS async_insert = 0, max_insert_threads = 1, min_insert_block_size_rows = 32768, min_insert_block_size_bytes = 0, max_block_size = 32768", Years, year, episodes/Years)
 }
 
 // Export writes the answer of a statement to a file, in a format of the engine,

@@ -58,8 +58,8 @@ func (n asked) kaplanMeier(where read.Predicate) values {
 		return point
 	}
 	return values{
-		"control_100": at(nation.Control, 100).Value, "treated_100": at(nation.Treated, 100).Value,
-		"treated_se_200": at(nation.Treated, 200).StdErr,
+		"control_100": at(nation.Control, 100).Survival, "treated_100": at(nation.Treated, 100).Survival,
+		"treated_se_200": *at(nation.Treated, 200).StdErr,
 	}
 }
 

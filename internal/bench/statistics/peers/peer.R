@@ -1,6 +1,6 @@
 # R on the same rows: Rscript peer.R episodes.csv. Reading is not timed. One
 # line a job on stdout: name, seconds, then name=value pairs.
-suppressMessages({library(data.table); library(sandwich); library(survival)})
+suppressMessages({library(data.table); library(sandwich); library(survival); library(mice)})
 d <- as.data.frame(fread(commandArgs(TRUE)[1], stringsAsFactors = TRUE, nThread = 2))
 d$imd <- factor(d$imd)
 d$risk <- factor(d$risk, levels = c("low", "medium", "high"))
@@ -14,6 +14,26 @@ job <- function(name, f) {
   values <- NULL
   seconds <- system.time(values <- f())[["elapsed"]]
   report(name, seconds, values)
+}
+if (nrow(d) <= 10000) {
+  job("bootstrap", function() {
+    weighted <- function(d) {
+      ps <- fitted(glm(treated ~ baseline + age + male + imd + risk, binomial, d))
+      w <- ifelse(d$treated == 1, 1 / ps, 1 / (1 - ps))
+      weighted.mean(d$y[d$treated == 1], w[d$treated == 1]) - weighted.mean(d$y[d$treated == 0], w[d$treated == 0])
+    }
+    set.seed(1)
+    c(estimate = weighted(d), se = sd(replicate(500, weighted(d[sample(nrow(d), replace = TRUE), ]))))
+  })
+  job("imputation", function() {
+    k <- d[, c("y", "treated", "baseline", "age", "male", "comorbidity", "back", "leg")]
+    i <- seq_len(nrow(k)) - 1
+    k$y[i %% 3 == 0 & k$baseline > 30 | i %% 7 == 0] <- NA
+    m <- mice(k, m = 20, maxit = 1, method = "norm", seed = 1, printFlag = FALSE)
+    s <- summary(pool(with(m, lm(y ~ treated + baseline + age))))
+    c(estimate = s$estimate[2], se = s$std.error[2])
+  })
+  quit("no")
 }
 job("ancova", function() {
   m <- lm(y ~ treated + baseline + age + male + imd + risk + comorbidity + back + leg + prior, d)
