@@ -55,6 +55,7 @@ func TestAskRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"compare", map[string][]string{"method": {"magic"}}, queries.InvalidArgument, "one of ancova, welch"},
 		{"compare", map[string][]string{"covariates": {"age +"}}, queries.InvalidArgument, "formula term"},
 		{"compare", map[string][]string{"covariates": {"log(age)"}}, queries.InvalidArgument, "whole powers"},
+		{"compare", map[string][]string{"covariates": {"rcs(age, c(90, 92, 94))"}}, queries.InvalidArgument, "at quantiles"},
 		{"compare", map[string][]string{"covariates": {"odi_12m"}}, queries.InvalidArgument, "before treatment"},
 		{"compare", map[string][]string{"instrument": {"odi", "nrs_back"}}, queries.InvalidArgument, "one value"},
 	} {

@@ -85,6 +85,11 @@ func (r *reading) covariates(p *programme.Programme, measures []cohort.Measure) 
 			r.fail("covariates: %q is no formula term: write age, I(age^2) or factor(sex)", term)
 			continue
 		}
+		if strings.Contains(f.String(), ", c(") {
+			// Knots of one's choice, moved step by step, would find the largest value.
+			r.fail("covariates: %q: knots are at quantiles here: give their number, such as rcs(%s, 4)", term, f.Columns()[0])
+			continue
+		}
 		levels := map[string][]string{}
 		for _, c := range f.Columns() {
 			if !slices.Contains(known, c) {

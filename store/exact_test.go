@@ -90,8 +90,15 @@ func TestWeightedEqualsGo(t *testing.T) {
 		if n := s.Reader().RowsRead() - before; n != 1 {
 			t.Errorf("%v: the engine returned %d rows", kind, n)
 		}
+		all, err := s.Reader().Meat(context.Background(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
 		want := 0.0
 		for c, v := range meat(x, y, w.Beta, w.Bread, k) {
+			if math.Abs(all[c]-v) > 1e-11*math.Abs(v) {
+				t.Errorf("%v: cell %d of the meat: %v, want %v", kind, c, all[c], v)
+			}
 			i, j := place(c)
 			times := 2.0
 			if i == j {

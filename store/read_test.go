@@ -194,6 +194,35 @@ func value(f moments.Factor, row person) float64 {
 	return math.Pow(row.numbers[f.Column], math.Max(float64(f.Power), 1))
 }
 
+// TestIndicatorOfNobody asks for levels that no row can have, a missing value among
+// them: each is 0 in all rows.
+func TestIndicatorOfNobody(t *testing.T) {
+	s, _ := open(t)
+	people(t, s, 100, 4)
+	var terms []moments.Term
+	for column, levels := range map[string][]string{
+		"sex": {"", "unknown", "nobody", "1"}, "region": {"", "nowhere"}, "imd_quintile": {"", "0", "03", "9", "99999999999", "-3"}, "month": {"", "2024"},
+	} {
+		for _, level := range levels {
+			terms = append(terms, moments.Indicator(column, level))
+		}
+	}
+	for _, by := range [][]string{nil, {"programme"}} {
+		groups, err := s.Reader().Moments(context.Background(), read.Question{Selection: read.Selection{Programme: "back-pain", By: by}, Terms: terms})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(groups) != 1 || groups[0].Moments.N == 0 {
+			t.Fatalf("by %v: %d groups", by, len(groups))
+		}
+		for i, term := range terms {
+			if n := groups[0].Moments.Sum(i+1, 0); n != 0 {
+				t.Errorf("by %v: %v has %v people", by, term.Factors[0], n)
+			}
+		}
+	}
+}
+
 func TestMomentsEqualGo(t *testing.T) {
 	s, _ := open(t)
 	rows := people(t, s, 600, 2)

@@ -5,7 +5,29 @@ import (
 )
 
 // functions are those that may stand around a number within an expression.
-var functions = map[string]func(float64) float64{"log": math.Log, "sqrt": math.Sqrt, "exp": math.Exp, "abs": math.Abs}
+var functions = map[string]func(float64) float64{
+	"log": math.Log, "log2": math.Log2, "log10": math.Log10, "log1p": math.Log1p,
+	"sqrt": math.Sqrt, "exp": math.Exp, "abs": math.Abs,
+}
+
+// choices take the larger or the smaller of two numbers.
+var choices = map[string]func(a, b float64) float64{"pmax": math.Max, "pmin": math.Min}
+
+// comparisons give TRUE or FALSE; within arithmetic 1 or 0.
+var comparisons = map[string]func(a, b float64) bool{
+	"<": func(a, b float64) bool { return a < b }, "<=": func(a, b float64) bool { return a <= b },
+	">": func(a, b float64) bool { return a > b }, ">=": func(a, b float64) bool { return a >= b },
+	"==": func(a, b float64) bool { return a == b }, "!=": func(a, b float64) bool { return a != b },
+}
+
+// isLogical says whether the variable is a comparison, which stands in a model
+// as a factor of FALSE and TRUE.
+func (n *node) isLogical() bool {
+	for n.op == "(" || n.op == "call" && n.text == "I" {
+		n = n.args[0]
+	}
+	return comparisons[n.op] != nil && len(n.args) == 2
+}
 
 // checkVariable refuses functions that the language does not have.
 func checkVariable(n *node) error {
@@ -40,10 +62,15 @@ func checkArithmetic(n *node) error {
 	case "number", "name":
 		return nil
 	case "call":
-		if functions[n.text] == nil && n.text != "I" || len(n.args) != 1 {
+		switch {
+		case functions[n.text] == nil && choices[n.text] == nil && n.text != "I":
 			return syntax("function %s() is not supported", n.text)
+		case choices[n.text] != nil && len(n.args) != 2:
+			return syntax("%s() takes two expressions", n.text)
+		case choices[n.text] == nil && len(n.args) != 1:
+			return syntax("%s() takes one expression", n.text)
 		}
-	case "(", "+", "-", "*", "/", "^":
+	case "(", "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=":
 	default:
 		return syntax("%s is not supported within an expression", n.op)
 	}
@@ -73,7 +100,9 @@ func (t *Table) evaluate(n *node) ([]float64, error) {
 		if err != nil || n.text == "I" {
 			return x, err
 		}
-		return apply(x, functions[n.text]), nil
+		if f := functions[n.text]; f != nil {
+			return apply(x, f), nil
+		}
 	}
 	a, err := t.evaluate(n.args[0])
 	if err != nil {
@@ -91,7 +120,7 @@ func (t *Table) evaluate(n *node) ([]float64, error) {
 	}
 	out := make([]float64, len(a))
 	for i := range out {
-		out[i] = operate(n.op, a[i], b[i])
+		out[i] = operate(n, a[i], b[i])
 	}
 	return out, nil
 }
@@ -108,8 +137,17 @@ func (t *Table) numeric(name string) ([]float64, error) {
 	return c.Values, nil
 }
 
-func operate(op string, a, b float64) float64 {
-	switch op {
+func operate(n *node, a, b float64) float64 {
+	if choose := choices[n.text]; n.op == "call" && choose != nil {
+		return choose(a, b)
+	}
+	if compare := comparisons[n.op]; compare != nil {
+		if compare(a, b) {
+			return 1
+		}
+		return 0
+	}
+	switch n.op {
 	case "+":
 		return a + b
 	case "-":

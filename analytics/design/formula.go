@@ -136,7 +136,7 @@ func (f *Formula) expand(n *node) ([]termSet, error) {
 	switch n.op {
 	case "number":
 		return f.constant(n)
-	case "name", "call":
+	case "name", "call", "<", ">", "<=", ">=", "==", "!=":
 		i, err := f.variable(n)
 		return []termSet{1 << i}, err
 	case "(":

@@ -145,8 +145,24 @@ func (t *Table) bind(v variable) (bound, error) {
 	if err != nil {
 		return b, err
 	}
+	if err := finite(v.name, x); err != nil {
+		return b, err
+	}
+	if n.isLogical() {
+		b.factor = logical(v.name, x)
+		return b, nil
+	}
 	b.parts = []part{{values: x}}
-	return b, finite(v.name, x)
+	return b, nil
+}
+
+// logical is a factor of the levels FALSE and TRUE that occur, from 0 and 1.
+func logical(name string, x []float64) *Column {
+	c := AsFactor(Column{Name: name, Values: x})
+	for k, l := range c.Levels {
+		c.Levels[k] = map[string]string{"0": "FALSE", "1": "TRUE"}[l]
+	}
+	return &c
 }
 
 // columns lists the columns of every term, naming them in m.

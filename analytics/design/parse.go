@@ -19,7 +19,7 @@ type node struct {
 }
 
 // parser reads tokens by precedence climbing; the order of R's operators is
-// ^ over unary minus over : over * / over + - over ~.
+// ^ over unary minus over : over * / over + - over comparisons over ~.
 type parser struct {
 	tokens []string
 	at     int
@@ -29,9 +29,12 @@ type parser struct {
 // maxDepth bounds nesting, so that hostile input can not exhaust the stack.
 const maxDepth = 100
 
-var precedence = map[string]int{"~": 1, "+": 2, "-": 2, "*": 3, "/": 3, ":": 4, "^": 6}
+var precedence = map[string]int{
+	"~": 1, "<": 2, ">": 2, "<=": 2, ">=": 2, "==": 2, "!=": 2,
+	"+": 3, "-": 3, "*": 4, "/": 4, ":": 5, "^": 7,
+}
 
-const unaryPrecedence = 5
+const unaryPrecedence = 6
 
 // parseExpression reads the whole text.
 func parseExpression(text string) (*node, error) {
@@ -104,7 +107,7 @@ func (p *parser) operand() (*node, error) {
 		arg, err := p.expression(least)
 		return &node{op: t, args: []*node{arg}}, err
 	case t == "(":
-		inner, err := p.expression(precedence["+"])
+		inner, err := p.expression(precedence["<"])
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +133,7 @@ func (p *parser) call(name string) (*node, error) {
 	p.at++
 	n := &node{op: "call", text: name}
 	for p.peek() != ")" {
-		arg, err := p.expression(precedence["+"])
+		arg, err := p.expression(precedence["<"])
 		if err != nil {
 			return nil, err
 		}
@@ -178,6 +181,9 @@ func tokenise(text string) ([]string, error) {
 			for j < len(runes) && (isNameStart(runes[j]) || unicode.IsDigit(runes[j])) {
 				j++
 			}
+		case strings.ContainsRune("<>=!", r) && j < len(runes) && runes[j] == '=':
+			j++
+		case r == '<' || r == '>':
 		case !strings.ContainsRune("~+-*/^:(),", r):
 			return nil, syntax("%q is not understood", string(r))
 		}

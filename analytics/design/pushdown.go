@@ -2,6 +2,7 @@ package design
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics/moments"
 )
@@ -16,6 +17,23 @@ import (
 // Names are those of Build. An expression that is not such a product (a sum, a
 // logarithm) is ErrInvalidParameter: ask for patterns instead.
 func (f Formula) Terms(levels map[string][]string, known map[string]Frequencies) ([]moments.Term, error) {
+	s, err := f.Summed(levels, known)
+	if err != nil {
+		return nil, err
+	}
+	return s.Terms, nil
+}
+
+// Summed is a design whose rows are summed elsewhere: the Matrix has names, terms
+// and columns as Build makes them, and no row. Terms are its columns but the
+// intercept.
+type Summed struct {
+	*Matrix
+	Terms []moments.Term
+}
+
+// Summed returns the design of Terms. Parameters and errors are those of Terms.
+func (f Formula) Summed(levels map[string][]string, known map[string]Frequencies) (*Summed, error) {
 	vars := make([][]moments.Term, len(f.variables))
 	isFactor := make([]bool, len(f.variables))
 	for i, v := range f.variables {
@@ -26,7 +44,10 @@ func (f Formula) Terms(levels map[string][]string, known map[string]Frequencies)
 		vars[i], isFactor[i] = terms, factor
 	}
 	codings := f.codings(func(i int) bool { return isFactor[i] })
-	var out []moments.Term
+	out := &Summed{Matrix: &Matrix{Labels: f.Labels(), Response: f.ResponseName(), sets: f.terms}}
+	if f.intercept {
+		out.Names, out.Assign = []string{moments.Intercept().Name}, []int{0}
+	}
 	for k, t := range f.terms {
 		products := []moments.Term{{}}
 		for i := range vars {
@@ -42,7 +63,62 @@ func (f Formula) Terms(levels map[string][]string, known map[string]Frequencies)
 			}
 			products = multiplyTerms(products, own)
 		}
-		out = append(out, products...)
+		for _, p := range products {
+			out.Terms, out.Names, out.Assign = append(out.Terms, p), append(out.Names, p.Name), append(out.Assign, k+1)
+		}
+	}
+	out.P = len(out.Names)
+	return out, nil
+}
+
+// At returns the design's rows for those of a table: what is summed, evaluated
+// where it is wanted. A term of a column that the table has not, or has as the
+// other kind: ErrInvalidParameter.
+func (s *Summed) At(t *Table) (*Matrix, error) {
+	m := *s.Matrix
+	m.N = t.Rows()
+	var columns [][]float64
+	if len(s.Terms) < m.P {
+		columns = append(columns, apply(make([]float64, m.N), func(float64) float64 { return 1 }))
+	}
+	for _, term := range s.Terms {
+		values, err := t.term(term)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, values)
+	}
+	m.fill(columns)
+	return &m, nil
+}
+
+// term evaluates a product over the rows.
+func (t *Table) term(term moments.Term) ([]float64, error) {
+	out := apply(make([]float64, t.rows), func(float64) float64 { return 1 })
+	for _, f := range term.Factors {
+		c, ok := t.Column(f.Column)
+		if !ok || f.Level == nil && c.IsFactor() {
+			return nil, syntax("there is no column %q of the kind that %s needs", f.Column, term.Name)
+		}
+		if f.Level != nil {
+			c = AsFactor(c)
+			at := slices.Index(c.Levels, *f.Level)
+			for i, code := range c.Codes {
+				if code != at || at < 0 {
+					out[i] = 0
+				}
+			}
+			continue
+		}
+		for i, v := range c.Values {
+			if f.Curve != nil {
+				out[i] *= f.Curve.At(v)
+				continue
+			}
+			for range max(f.Power, 1) {
+				out[i] *= v
+			}
+		}
 	}
 	return out, nil
 }

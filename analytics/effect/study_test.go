@@ -106,6 +106,12 @@ func TestBadStudies(t *testing.T) {
 	if _, err := FromRows([]float64{1, 0}, []float64{1}, nil, nil); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("one outcome of two: %v", err)
 	}
+	if _, err := FromRows([]float64{1, 1, 0, 0}, []float64{3, 3, 5, 5}, nil, nil); !errors.Is(err, analytics.ErrZeroVariance) {
+		t.Errorf("an outcome that varies in neither arm: %v", err)
+	}
+	if _, err := FromRows([]float64{1, 1, 0, 0}, []float64{3, 4, 5, 5}, nil, nil); err != nil {
+		t.Errorf("an outcome that varies in one arm: %v", err)
+	}
 	if _, err := good().ScoreCells(); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("no design: %v", err)
 	}

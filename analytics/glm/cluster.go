@@ -66,9 +66,9 @@ func (c *Clusters) Covariance(kind linear.CRKind) (linear.Sym, error) {
 	meat := linear.NewSym(m.P)
 	var root *mat.TriDense
 	if kind == linear.CR2 {
-		var err error
-		if root, err = lowerRoot(m.Unscaled); err != nil {
-			return linear.Sym{}, err
+		var ok bool
+		if root, ok = m.Unscaled.Root(); !ok {
+			return linear.Sym{}, fmt.Errorf("glm: the covariance is not positive definite: drop terms that say nearly the same: %w", analytics.ErrCollinear)
 		}
 	}
 	for g, v := range c.scores {
@@ -92,26 +92,4 @@ func (c *Clusters) Covariance(kind linear.CRKind) (linear.Sym, error) {
 		return cov.Scale(groups / (groups - 1) * (m.N - 1) / (m.N - float64(m.P))), nil
 	}
 	return linear.Sym{}, fmt.Errorf("glm: clustered covariance %d, have CR0, CR1, CR1S and CR2: %w", kind, analytics.ErrInvalidParameter)
-}
-
-// lowerRoot returns L, lower, with v = L·L′.
-func lowerRoot(v linear.Sym) (*mat.TriDense, error) {
-	var chol mat.Cholesky
-	if !chol.Factorize(dense(v)) {
-		return nil, fmt.Errorf("glm: the covariance is not positive definite: %w", analytics.ErrCollinear)
-	}
-	root := mat.NewTriDense(v.N, mat.Lower, nil)
-	chol.LTo(root)
-	return root, nil
-}
-
-// dense copies the matrix for gonum.
-func dense(s linear.Sym) *mat.SymDense {
-	d := mat.NewSymDense(s.N, nil)
-	for i := range s.N {
-		for j := range i + 1 {
-			d.SetSym(i, j, s.At(i, j))
-		}
-	}
-	return d
 }

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 )
 
 // Settings of the quadrature of an inverse square root: the trapezoid rule in
@@ -82,7 +83,7 @@ func (c *Clusters) block(rows []int) *block {
 			b.y.Set(k, j, f*x)
 		}
 	}
-	b.s = mat.DenseCopyOf(dense(m.Unscaled))
+	b.s = mat.DenseCopyOf(m.Unscaled.Dense())
 	return b
 }
 
@@ -133,12 +134,12 @@ func (b *block) own(m *Model, rows []int, root *mat.TriDense) (own [][]float64, 
 // orthogonal returns u, of unit length, without what the others have of it.
 func orthogonal(u []float64, others [][]float64) []float64 {
 	for _, o := range others {
-		f := dot(u, o)
+		f := dense.Dot(u, o)
 		for k := range u {
 			u[k] -= f * o[k]
 		}
 	}
-	length := math.Sqrt(dot(u, u))
+	length := math.Sqrt(dense.Dot(u, u))
 	for k := range u {
 		u[k] /= length
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/cells"
+	"github.com/lumbar-health/lumbar/analytics/dense"
+	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
 // Firth fits a logistic regression with Firth's penalty ½·log|X′WX|, which has
@@ -55,10 +57,10 @@ func (s *scoring) runPenalised() error {
 		if err := s.factorise(); err != nil {
 			return err
 		}
-		penalised := s.kernel - s.factor.logDet()
+		penalised := s.kernel - s.factor.LogDet()
 		score := s.penalisedScore()
-		step := s.factor.solve(score)
-		if dot(step, score) <= 1e-22 {
+		step := s.factor.Solve(score)
+		if dense.Dot(step, score) <= 1e-22 {
 			return nil
 		}
 		if err := s.advancePenalised(step, penalised); err != nil {
@@ -81,8 +83,8 @@ func (s *scoring) advancePenalised(step []float64, old float64) error {
 			s.gamma[j] = before[j] + share*v
 		}
 		s.kernel = s.pass()
-		factor, bad := cholesky(s.information, pivotTolerance)
-		if bad < 0 && s.kernel-factor.logDet() <= old+1e-10*(math.Abs(old)+1) {
+		factor, bad := dense.FactorScaled(s.information.Data, s.information.N, pivotTolerance)
+		if bad < 0 && s.kernel-factor.LogDet() <= old+1e-10*(math.Abs(old)+1) {
 			return nil
 		}
 	}
@@ -92,7 +94,7 @@ func (s *scoring) advancePenalised(step []float64, old float64) error {
 // penalisedScore adds Σ n·h(½−μ)·z to the score.
 func (s *scoring) penalisedScore() []float64 {
 	out := append([]float64(nil), s.score...)
-	inverse := s.factor.inverse()
+	inverse := linear.Sym{N: s.information.N, Data: s.factor.Inverse()}
 	d := s.m.data
 	for i, n := range d.Count {
 		w := s.m.opts.weight(i) * n

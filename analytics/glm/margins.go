@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -72,7 +73,7 @@ type margin struct {
 func (m *Model) average(x *design.Matrix, target func(i int) bool) (out margin, people float64) {
 	out = margin{predictions: make([]float64, x.N), gradient: make([]float64, m.P)}
 	for i := range x.N {
-		eta := m.opts.offset(i) + dot(m.Coef, x.Row(i))
+		eta := m.opts.offset(i) + dense.Dot(m.Coef, x.Row(i))
 		mu, slope := m.Family.Mean(eta)
 		out.predictions[i] = mu
 		n := m.data.Count[i] * m.opts.weight(i)
@@ -103,7 +104,7 @@ func (m *Model) standardisedError(one, zero margin, g []float64, people float64,
 		if n <= 0 || w <= 0 {
 			continue
 		}
-		c := w * ratio * dot(direction, d.Design.Row(i))
+		c := w * ratio * dense.Dot(direction, d.Design.Row(i))
 		var a float64
 		if target == nil || target(i) {
 			a = w * (one.predictions[i] - zero.predictions[i] - (one.mean - zero.mean)) / people

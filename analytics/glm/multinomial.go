@@ -6,6 +6,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/cells"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -153,7 +154,7 @@ func (f *multinomialFit) pass(theta []float64) (kernel float64, score []float64,
 			z[j] = (v - f.scale.centre[j]) * f.scale.share[j]
 		}
 		for k := range eta {
-			eta[k] = dot(theta[k*p:(k+1)*p], z)
+			eta[k] = dense.Dot(theta[k*p:(k+1)*p], z)
 		}
 		pi := f.fitted[i]
 		logTotal := softmax(eta, pi)

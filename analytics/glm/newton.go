@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
@@ -42,14 +43,14 @@ func (l likelihood) maximise(start []float64, opts Options) (summit, error) {
 				return s, err
 			}
 		}
-		factor, bad := cholesky(information, pivotTolerance)
+		factor, bad := dense.FactorScaled(information.Data, information.N, pivotTolerance)
 		if bad >= 0 && s.iterations == 1 {
 			return s, fmt.Errorf("glm: column %s is constant or a combination of others; drop it: %w", l.name(bad), analytics.ErrCollinear)
 		} else if bad >= 0 {
 			return s, l.endless(s.theta)
 		}
-		step := factor.solve(score)
-		decrement := dot(step, score)
+		step := factor.Solve(score)
+		decrement := dense.Dot(step, score)
 		before, old := append([]float64(nil), s.theta...), kernel
 		for share := 1.0; ; share /= 2 {
 			if share < 1e-10 {
@@ -79,11 +80,11 @@ func (l likelihood) maximise(start []float64, opts Options) (summit, error) {
 
 // top completes the summit.
 func (l likelihood) top(s summit, kernel float64, information linear.Sym) (summit, error) {
-	factor, bad := cholesky(information, pivotTolerance)
+	factor, bad := dense.FactorScaled(information.Data, information.N, pivotTolerance)
 	if bad >= 0 {
 		return s, l.endless(s.theta)
 	}
-	s.kernel, s.inverse = kernel, factor.inverse()
+	s.kernel, s.inverse = kernel, linear.Sym{N: information.N, Data: factor.Inverse()}
 	return s, nil
 }
 
@@ -108,7 +109,7 @@ func transformed(t [][]float64, v linear.Sym) linear.Sym {
 	out := linear.NewSym(p)
 	for i := range p {
 		for j := range i + 1 {
-			out.Set(i, j, dot(t[j], half[i]))
+			out.Set(i, j, dense.Dot(t[j], half[i]))
 		}
 	}
 	return out
@@ -118,7 +119,7 @@ func transformed(t [][]float64, v linear.Sym) linear.Sym {
 func applied(t [][]float64, x []float64) []float64 {
 	out := make([]float64, len(t))
 	for i := range t {
-		out[i] = dot(t[i], x)
+		out[i] = dense.Dot(t[i], x)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -140,7 +141,7 @@ func (f *ordinalFit) pass(theta []float64) (kernel float64, score []float64, inf
 		for j, v := range f.x.Row(i) {
 			f.z[j] = (v - f.centre[j]) / f.scale[j]
 		}
-		eta := dot(theta[:p], f.z)
+		eta := dense.Dot(theta[:p], f.z)
 		for k, n := range row {
 			n *= f.opts.weight(i)
 			if n <= 0 {
@@ -264,7 +265,7 @@ func (m *ProportionalOdds) Differenced() (linear.Sym, error) {
 			information.Set(i, j, (rows[i][j]+rows[j][i])/2)
 		}
 	}
-	factor, bad := cholesky(information, pivotTolerance)
+	factor, bad := dense.FactorScaled(information.Data, information.N, pivotTolerance)
 	if bad >= 0 {
 		return linear.Sym{}, fmt.Errorf("glm: the differenced information is singular: %w", analytics.ErrNotConverged)
 	}
@@ -278,7 +279,7 @@ func (m *ProportionalOdds) Differenced() (linear.Sym, error) {
 			back[p+k][p+j] = math.Exp(theta[p+j])
 		}
 	}
-	return transformed(back, factor.inverse()), nil
+	return transformed(back, linear.Sym{N: total, Data: factor.Inverse()}), nil
 }
 
 // gapScore is the score in β, ζ₁ and the logs of the gaps.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
@@ -27,7 +28,7 @@ type scoring struct {
 	share         []float64 // 1/scale
 	gamma         []float64 // coefficients of the scaled columns
 	information   linear.Sym
-	factor        triangle // of information
+	factor        dense.Scaled // of information
 	score         []float64
 	kernel        float64
 	people, total float64 // Σ count and Σ weighted y² about the mean
@@ -140,8 +141,8 @@ func (s *scoring) run() error {
 		if err := s.factorise(); err != nil {
 			return err
 		}
-		step := s.factor.solve(s.score)
-		decrement := dot(step, s.score)
+		step := s.factor.Solve(s.score)
+		decrement := dense.Dot(step, s.score)
 		done := decrement <= decrementDone
 		if s.m.Family == Gaussian { // one step solves it, a second takes out its rounding
 			done = s.iterations >= 2
@@ -267,7 +268,7 @@ func (s *scoring) pass() float64 {
 // first iteration is collinear; later its information has run out.
 func (s *scoring) factorise() error {
 	var bad int
-	if s.factor, bad = cholesky(s.information, pivotTolerance); bad < 0 {
+	if s.factor, bad = dense.FactorScaled(s.information.Data, s.information.N, pivotTolerance); bad < 0 {
 		return nil
 	}
 	if s.iterations > 1 {
@@ -287,9 +288,9 @@ func (s *scoring) factorise() error {
 // others 2015, ETNA 44, 306).
 func (s *scoring) unscale() ([]float64, linear.Sym) {
 	p := s.m.P
-	var second triangle
+	var second dense.Scaled
 	refined := false
-	if s.factor.least() < refineBelow {
+	if s.factor.Least() < refineBelow {
 		second, refined = s.second()
 	}
 	cov := linear.NewSym(p)
@@ -297,16 +298,16 @@ func (s *scoring) unscale() ([]float64, linear.Sym) {
 		x := make([]float64, p)
 		x[k] = 1
 		if refined {
-			second.backward(x)
+			second.Backward(x)
 		}
-		cov.AddOuter(s.transform(s.factor.backward(x)), 1)
+		cov.AddOuter(s.transform(s.factor.Backward(x)), 1)
 	}
 	return s.transform(s.gamma), cov
 }
 
 // second is the factor of the information of the columns that the first one
 // makes nearly orthogonal.
-func (s *scoring) second() (t triangle, ok bool) {
+func (s *scoring) second() (t dense.Scaled, ok bool) {
 	m, q := s.m, make([]float64, s.m.P)
 	again := linear.NewSym(m.P)
 	for i := range m.Eta {
@@ -314,11 +315,11 @@ func (s *scoring) second() (t triangle, ok bool) {
 			for j, v := range m.data.Design.Row(i) {
 				s.z[j] = (v - s.centre[j]) * s.share[j]
 			}
-			s.factor.forward(s.z, q)
+			s.factor.Forward(s.z, q)
 			again.AddOuter(q, w)
 		}
 	}
-	t, bad := cholesky(again, pivotTolerance)
+	t, bad := dense.FactorScaled(again.Data, again.N, pivotTolerance)
 	return t, bad < 0
 }
 

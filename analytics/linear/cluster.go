@@ -106,13 +106,11 @@ func (f *Fit) Cluster(clusters []Cluster) (*Clustered, error) {
 	if len(clusters) < 2 {
 		return nil, fmt.Errorf("linear: %d cluster, need 2: %w", len(clusters), analytics.ErrTooFewObservations)
 	}
-	var chol mat.Cholesky
-	if !chol.Factorize(f.Inv.dense()) {
-		return nil, fmt.Errorf("linear: the covariance is not positive definite: %w", analytics.ErrCollinear)
+	root, ok := f.Inv.Root()
+	if !ok {
+		return nil, fmt.Errorf("linear: the covariance is not positive definite: drop terms that say nearly the same: %w", analytics.ErrCollinear)
 	}
-	c := &Clustered{fit: f, clusters: clusters, root: mat.NewTriDense(f.P, mat.Lower, nil)}
-	chol.LTo(c.root)
-	return c, nil
+	return &Clustered{fit: f, clusters: clusters, root: root}, nil
 }
 
 // Count is the number of clusters.
@@ -169,7 +167,7 @@ func (c *Clustered) adjust(g Cluster, kind CRKind) ([]float64, error) {
 func (c *Clustered) shrink(g Cluster, kind CRKind) (t *mat.SymDense, r *mat.Dense, err error) {
 	p := c.fit.P
 	var half, full mat.Dense
-	half.Mul(g.Gram.dense(), c.root)
+	half.Mul(g.Gram.Dense(), c.root)
 	full.Mul(c.root.T(), &half)
 	t = mat.NewSymDense(p, nil)
 	for i := 0; i < p; i++ {
@@ -251,15 +249,4 @@ func row(l *mat.TriDense, k int) []float64 {
 		out[j] = l.At(k, j)
 	}
 	return out
-}
-
-// dense copies the matrix for gonum.
-func (s Sym) dense() *mat.SymDense {
-	d := mat.NewSymDense(s.N, nil)
-	for i := 0; i < s.N; i++ {
-		for j := 0; j <= i; j++ {
-			d.SetSym(i, j, s.At(i, j))
-		}
-	}
-	return d
 }

@@ -19,7 +19,7 @@ func TestCR2IsItsDefinition(t *testing.T) {
 	}
 	x := mat.NewDense(r.N, r.P, r.Design.X)
 	bread := mat.NewDense(r.P, r.P, nil)
-	bread.Copy(r.Inv.dense())
+	bread.Copy(r.Inv.Dense())
 	var half, hat mat.Dense
 	half.Mul(x, bread)
 	hat.Mul(&half, x.T())

@@ -35,11 +35,12 @@ func FromMoments(m moments.Matrix, y int, x []int) (*Fit, error) {
 	if intercept >= 0 {
 		cross = m.Centred
 	}
-	inv, b, rss, tss, err := solve(m, cross, y, others)
+	d, err := decompose(m, cross, y, others)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fit{N: int(m.N), P: len(x), RSS: rss, TSS: tss, HasIntercept: intercept >= 0}
+	inv, b := inverseGram(d.r, d.scale), d.coefficients()
+	f := &Fit{N: int(m.N), P: len(x), RSS: d.rss, TSS: d.tss, HasIntercept: intercept >= 0}
 	f.MeanY, _ = m.Mean(y)
 	f.Sigma2 = f.RSS / float64(f.DF())
 	f.assemble(m, x, intercept, others, inv, b)
@@ -67,15 +68,31 @@ func placesOf(m moments.Matrix, y int, x []int) (intercept int, others []int, er
 	return intercept, others, nil
 }
 
-// solve decomposes the scaled cross-products of the columns and returns their
-// inverse, the coefficients and the sums of squares.
-func solve(m moments.Matrix, cross func(i, j int) float64, y int, x []int) (inv Sym, b []float64, rss, tss float64, err error) {
+// decomposed is the triangle r of columns divided by scale, r′r their
+// cross-products, with effects = r⁻ᵀ times those with the response.
+type decomposed struct {
+	r              [][]float64
+	scale, effects []float64
+	rss, tss       float64
+}
+
+// coefficients are those of the columns in their own units.
+func (d decomposed) coefficients() []float64 {
+	b := backSolve(d.r, d.effects)
+	for k := range b {
+		b[k] /= d.scale[k]
+	}
+	return b
+}
+
+// decompose takes the scaled cross-products of the columns apart.
+func decompose(m moments.Matrix, cross func(i, j int) float64, y int, x []int) (d decomposed, err error) {
 	p := len(x)
 	scale := make([]float64, p)
 	for k, i := range x {
 		scale[k] = math.Sqrt(cross(i, i))
 		if raw := m.Sum(i, i); !(scale[k]*scale[k] > 1e-14*raw) {
-			return inv, nil, 0, 0, &Collinear{Place: i, Name: m.Terms[i].Name, why: "does not vary"}
+			return d, &Collinear{Place: i, Name: m.Terms[i].Name, why: "does not vary"}
 		}
 	}
 	r := make([][]float64, p) // upper triangle, R′R = scaled cross-products
@@ -91,14 +108,14 @@ func solve(m moments.Matrix, cross func(i, j int) float64, y int, x []int) (inv 
 				continue
 			}
 			if v < pivotTolerance {
-				return inv, nil, 0, 0, &Collinear{Place: x[i], Name: m.Terms[x[i]].Name, why: "is a combination of those before it"}
+				return d, &Collinear{Place: x[i], Name: m.Terms[x[i]].Name, why: "is a combination of those before it"}
 			}
 			r[i][i] = math.Sqrt(v)
 		}
 	}
 	effects := make([]float64, p) // R⁻ᵀ X′y
-	tss = cross(y, y)
-	rss = tss
+	tss := cross(y, y)
+	rss := tss
 	for i := range effects {
 		v := cross(x[i], y) / scale[i]
 		for k := 0; k < i; k++ {
@@ -107,14 +124,10 @@ func solve(m moments.Matrix, cross func(i, j int) float64, y int, x []int) (inv 
 		effects[i] = v / r[i][i]
 		rss -= effects[i] * effects[i]
 	}
-	b = backSolve(r, effects)
-	for k := range b {
-		b[k] /= scale[k]
-	}
 	if rss < 1e-14*tss { // what rounding leaves of a perfect fit
 		rss = 0
 	}
-	return inverseGram(r, scale), b, rss, tss, nil
+	return decomposed{r: r, scale: scale, effects: effects, rss: rss, tss: tss}, nil
 }
 
 // assemble puts the intercept back: b₀ = ȳ − Σ bⱼx̄ⱼ.
@@ -181,10 +194,11 @@ func WithinSlopes(groups []moments.Matrix, y int, x []int) ([]float64, error) {
 		}
 		return s
 	}
-	_, b, _, _, err := solve(total, cross, y, others)
+	d, err := decompose(total, cross, y, others)
 	if err != nil {
 		return nil, err
 	}
+	b := d.coefficients()
 	out := make([]float64, len(x))
 	k := 0
 	for a, i := range x {

@@ -1,6 +1,10 @@
 package linear
 
-import "github.com/lumbar-health/lumbar/analytics/moments"
+import (
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/lumbar-health/lumbar/analytics/moments"
+)
 
 // Sym is a symmetric matrix, packed by row of the lower triangle: cell (i,j),
 // j ≤ i, stands at i(i+1)/2 + j.
@@ -97,4 +101,27 @@ func (s Sym) Quadratic(x []float64) float64 {
 		left = left[i+1:]
 	}
 	return v
+}
+
+// Dense copies the matrix for gonum.
+func (s Sym) Dense() *mat.SymDense {
+	d := mat.NewSymDense(s.N, nil)
+	for i := 0; i < s.N; i++ {
+		for j := 0; j <= i; j++ {
+			d.SetSym(i, j, s.At(i, j))
+		}
+	}
+	return d
+}
+
+// Root returns L, lower, with s = L·L′; ok is false where s is not positive
+// definite.
+func (s Sym) Root() (l *mat.TriDense, ok bool) {
+	var chol mat.Cholesky
+	if !chol.Factorize(s.Dense()) {
+		return nil, false
+	}
+	l = mat.NewTriDense(s.N, mat.Lower, nil)
+	chol.LTo(l)
+	return l, true
 }

@@ -22,7 +22,7 @@ type TermTest struct {
 // TypeII tests each term against the model without it and without the terms that
 // contain it, the error variance from the whole model. Errors as OLS; no
 // residual variation: ErrZeroVariance. As R's car::Anova(type = 2).
-func TypeII(o *Rows) ([]TermTest, error) {
+func TypeII(o *Compact) ([]TermTest, error) {
 	if !(o.Sigma2 > 0) {
 		return nil, fmt.Errorf("linear: no residual variation: %w", analytics.ErrZeroVariance)
 	}
@@ -79,7 +79,7 @@ type Inflation struct {
 // VIF returns it for each term of a model with an intercept and two terms or
 // more (else ErrInvalidParameter). Fox and Monette (1992),
 // doi:10.1080/01621459.1992.10475190; as R's car::vif.
-func VIF(o *Rows) ([]Inflation, error) {
+func VIF(o *Compact) ([]Inflation, error) {
 	if !o.HasIntercept || len(o.Design.Labels) < 2 {
 		return nil, fmt.Errorf("linear: variance inflation needs an intercept and two terms: %w", analytics.ErrInvalidParameter)
 	}
@@ -188,46 +188,4 @@ func (f *Fit) Wald(places []int, cov Sym) (ChiTest, error) {
 	t := ChiTest{Statistic: mat.Dot(b, &solved), DF: float64(len(places))}
 	t.P = dist.ChiSquaredTail(t.Statistic, t.DF)
 	return t, nil
-}
-
-// Interacted fits Lin's estimator: the treatment (the one column of its term),
-// the other columns centred at their means, and their products with the
-// treatment; the treatment's coefficient with HC2 errors is the effect for the
-// average person. A treatment of other than one column: ErrInvalidParameter;
-// other errors as OLS. Lin (2013), doi:10.1214/12-AOAS583; as R's
-// estimatr::lm_lin.
-func Interacted(m *design.Matrix, treatment int, level float64) (analytics.Test, error) {
-	if treatment < 0 || treatment >= m.P || m.Assign[treatment] == 0 || len(m.Assigned(m.Assign[treatment])) != 1 {
-		return analytics.Test{}, fmt.Errorf("linear: the treatment must be one column: %w", analytics.ErrInvalidParameter)
-	}
-	tr := m.Column(treatment)
-	others := map[int]bool{}
-	for _, t := range m.Assign {
-		others[t] = t != 0 && t != m.Assign[treatment]
-	}
-	wide := m.Without(others)
-	for j, t := range m.Assign {
-		if !others[t] {
-			continue
-		}
-		centred, product := m.Column(j), make([]float64, m.N)
-		var mean float64
-		for _, v := range centred {
-			mean += v / float64(m.N)
-		}
-		for i := range centred {
-			centred[i] -= mean
-			product[i] = centred[i] * tr[i]
-		}
-		wide = wide.Append(m.Names[j], centred).Append(m.Names[treatment]+":"+m.Names[j], product)
-	}
-	fit, err := OLS(wide)
-	if err != nil {
-		return analytics.Test{}, err
-	}
-	cov, err := fit.HC(HC2)
-	if err != nil {
-		return analytics.Test{}, err
-	}
-	return fit.Estimate(fit.Place(m.Names[treatment]), cov, level)
 }

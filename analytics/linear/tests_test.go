@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/cells"
 	"github.com/lumbar-health/lumbar/analytics/design"
 )
 
@@ -25,7 +26,7 @@ func TestTestsAgreeWithR(t *testing.T) {
 		t.Fatal(err)
 	}
 	crossed := fitOf(t, table, "mpg ~ wt * cyl + hp")
-	lines, err := TypeII(crossed)
+	lines, err := TypeII(compactOf(t, crossed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestTestsAgreeWithR(t *testing.T) {
 		compareAll(t, "type II "+l.Term, []float64{l.SumSq, l.F, l.P}, []float64{want.SS[i], want.F[i], want.P[i]}, 1e-10)
 	}
 	plain := fitOf(t, table, "mpg ~ wt + cyl + hp")
-	factors, err := VIF(plain)
+	factors, err := VIF(compactOf(t, plain))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestTestsAgreeWithR(t *testing.T) {
 func effectsAgree(t *testing.T, table *design.Table, crossed *Rows, wantLin, wantWald []float64) {
 	t.Helper()
 	linDesign := fitOf(t, table, "mpg ~ am + wt + hp").Design
-	lin, err := Interacted(linDesign, linDesign.Place("am"), 0.95)
+	lin, err := Interacted(cells.FromRows(linDesign), linDesign.Place("am"), 0.95)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,15 +95,15 @@ func TestTestsRefuse(t *testing.T) {
 		err  error
 		want error
 	}{
-		"inflation of one term":      {second(VIF(one)), analytics.ErrInvalidParameter},
-		"type II of a perfect fit":   {second(TypeII(perfect)), analytics.ErrZeroVariance},
+		"inflation of one term":      {second(VIF(compactOf(t, one))), analytics.ErrInvalidParameter},
+		"type II of a perfect fit":   {second(TypeII(compactOf(t, perfect))), analytics.ErrZeroVariance},
 		"Breusch–Pagan of no term":   {second(BreuschPagan(fitOf(t, table, "mpg ~ 1"))), analytics.ErrInvalidParameter},
 		"RESET of one slope's fit":   {second(RESET(perfect)), analytics.ErrCollinear},
 		"Wald of nothing":            {second(one.Wald(nil, one.Covariance())), analytics.ErrInvalidParameter},
 		"Wald out of range":          {second(one.Wald([]int{9}, one.Covariance())), analytics.ErrInvalidParameter},
 		"Wald of no variance":        {second(one.Wald([]int{0}, NewSym(2))), analytics.ErrCollinear},
-		"treatment is the intercept": {second(Interacted(one.Design, 0, 0.95)), analytics.ErrInvalidParameter},
-		"treatment is missing":       {second(Interacted(one.Design, -1, 0.95)), analytics.ErrInvalidParameter},
+		"treatment is the intercept": {second(Interacted(cells.FromRows(one.Design), 0, 0.95)), analytics.ErrInvalidParameter},
+		"treatment is missing":       {second(Interacted(cells.FromRows(one.Design), -1, 0.95)), analytics.ErrInvalidParameter},
 		"ICC of one group":           {second(ICC([]GroupSums{{N: 5, SumSq: 2}})), analytics.ErrTooFewObservations},
 		"ICC of single rows":         {second(ICC([]GroupSums{{N: 1}, {N: 1, Mean: 2}})), analytics.ErrTooFewObservations},
 		"ICC of no spread":           {second(ICC([]GroupSums{{N: 2}, {N: 3, Mean: 2}})), analytics.ErrZeroVariance},
@@ -118,3 +119,12 @@ func TestTestsRefuse(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+func compactOf(t *testing.T, o *Rows) *Compact {
+	t.Helper()
+	c, err := o.Compact()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

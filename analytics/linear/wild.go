@@ -6,7 +6,6 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/describe"
-	"github.com/lumbar-health/lumbar/analytics/design"
 )
 
 // maxWildClusters bounds the enumeration of 2^G sign vectors.
@@ -27,43 +26,35 @@ type Wild struct {
 //	y* = Xb₀ + w_g·e₀,   t* = b*/se*(CR1S),   p = share of |t*| ≥ |t| − 1e-10
 //
 // It is deterministic; the smallest p is 2/2^G, so that fewer than six clusters
-// can not reach 0.05. Only sums by cluster are used. labels says the cluster of
-// each row.
+// can not reach 0.05. Only the clusters' sums are used: e₀ = e + X(b − b₀), and
+// b − b₀ is along the coefficient's row of (X′X)⁻¹.
 //
-//	fewer than two clusters                          ErrTooFewObservations
 //	more than 20 clusters, a coefficient that is not there   ErrInvalidParameter
 //	a clustered error of zero                        ErrZeroVariance
 //
 // Agrees with golden/batteries_b.R to 1e-9. Cameron, Gelbach and Miller (2008),
 // doi:10.1162/rest.90.3.414.
-func (o *Rows) WildBootstrap(coef int, labels []int) (Wild, error) {
-	if coef < 0 || coef >= o.P {
-		return Wild{}, fmt.Errorf("linear: coefficient %d of %d: %w", coef, o.P, analytics.ErrInvalidParameter)
+func (c *Clustered) WildBootstrap(coef int) (Wild, error) {
+	f := c.fit
+	if coef < 0 || coef >= f.P {
+		return Wild{}, fmt.Errorf("linear: coefficient %d of %d: %w", coef, f.P, analytics.ErrInvalidParameter)
 	}
-	clusters, err := o.ByRows(labels)
-	if err != nil {
-		return Wild{}, err
-	}
-	groups := clusters.Count()
+	groups := c.Count()
 	if groups > maxWildClusters {
 		return Wild{}, fmt.Errorf("linear: %d clusters make too many sign vectors, at most %d; use CR2: %w", groups, maxWildClusters, analytics.ErrInvalidParameter)
 	}
-	restricted, err := o.residualsWithout(coef)
-	if err != nil {
-		return Wild{}, err
-	}
-	w := Wild{Estimate: o.Coef[coef], Clusters: groups, Draws: 1 << groups}
-	cr1s, err := clusters.Covariance(CR1S)
+	w := Wild{Estimate: f.Coef[coef], Clusters: groups, Draws: 1 << groups}
+	cr1s, err := c.Covariance(CR1S)
 	if err != nil {
 		return Wild{}, err
 	}
 	se := math.Sqrt(cr1s.At(coef, coef))
 	if !(se > 1e-12*math.Abs(w.Estimate)) {
-		return Wild{}, fmt.Errorf("linear: %s has a clustered error of zero: %w", o.Names[coef], analytics.ErrZeroVariance)
+		return Wild{}, fmt.Errorf("linear: %s has a clustered error of zero: %w", f.Names[coef], analytics.ErrZeroVariance)
 	}
 	w.T = w.Estimate / se
-	own, cross := o.wildSums(coef, labels, clusters, restricted)
-	scale := float64(groups) / float64(groups-1) * float64(o.N-1) / float64(o.N-o.P)
+	own, cross := c.wildSums(coef)
+	scale := float64(groups) / float64(groups-1) * float64(f.N-1) / float64(f.N-f.P)
 	absolute := make([]float64, w.Draws)
 	for draw := range absolute {
 		t, ok := wildT(draw, own, cross, scale)
@@ -79,63 +70,38 @@ func (o *Rows) WildBootstrap(coef int, labels []int) (Wild, error) {
 	return w, err
 }
 
-// residualsWithout fits the model without a column.
-func (o *Rows) residualsWithout(coef int) ([]float64, error) {
-	m := o.Design
-	if m.P == 1 {
-		return m.Y, nil
-	}
-	r := &design.Matrix{N: m.N, P: m.P - 1, Y: m.Y, Response: m.Response, Rows: m.Rows, Labels: m.Labels}
-	for j := range m.P {
-		if j != coef {
-			r.Names, r.Assign = append(r.Names, m.Names[j]), append(r.Assign, m.Assign[j])
-		}
-	}
-	r.X = make([]float64, 0, m.N*r.P)
-	for i := range m.N {
-		for j, v := range m.Row(i) {
-			if j != coef {
-				r.X = append(r.X, v)
-			}
-		}
-	}
-	fit, err := OLS(r)
+// WildBootstrap is that of the clusters that labels say, one label a row. Fewer
+// than two clusters: ErrTooFewObservations.
+func (o *Rows) WildBootstrap(coef int, labels []int) (Wild, error) {
+	clusters, err := o.ByRows(labels)
 	if err != nil {
-		return nil, err
+		return Wild{}, err
 	}
-	return fit.Residuals, nil
+	return clusters.WildBootstrap(coef)
 }
 
 // wildSums returns, with a the coefficient's row of (X′X)⁻¹ and u_g = X_g′e₀, the
 // numbers own_g = a′u_g and cross_gh = a′S_g(X′X)⁻¹u_h: then the coefficient of a
 // draw is Σ w_g·own_g and the score of a cluster along it w_g·own_g − Σ_h w_h·cross_gh.
-func (o *Rows) wildSums(coef int, labels []int, clusters *Clustered, restricted []float64) (own []float64, cross [][]float64) {
-	place := map[int]int{} // as ByRows numbers them
-	groups := clusters.Count()
-	u := make([][]float64, groups)
-	for i, label := range labels {
-		g, ok := place[label]
-		if !ok {
-			g = len(place)
-			place[label] = g
-			u[g] = make([]float64, o.P)
-		}
-		for j, v := range o.Design.Row(i) {
-			u[g][j] += v * restricted[i]
-		}
-	}
-	a := o.Inv.Row(coef)
+func (c *Clustered) wildSums(coef int) (own []float64, cross [][]float64) {
+	f, groups := c.fit, c.Count()
+	a := f.Inv.Row(coef)
+	away := f.Coef[coef] / a[coef] // b − b₀ = away·a
 	own, cross = make([]float64, groups), make([][]float64, groups)
-	moved := make([][]float64, groups)
-	for g := range u {
-		moved[g] = o.Inv.Times(u[g])
+	along, moved := make([][]float64, groups), make([][]float64, groups)
+	for g, cluster := range c.clusters {
+		along[g] = cluster.Gram.Times(a)
+		u := make([]float64, f.P)
+		for j, v := range cluster.Score {
+			u[j] = v + away*along[g][j]
+		}
+		moved[g] = f.Inv.Times(u)
 		own[g] = moved[g][coef]
 	}
-	for g, c := range clusters.clusters {
-		along := c.Gram.Times(a)
+	for g := range cross {
 		cross[g] = make([]float64, groups)
 		for h := range moved {
-			for j, v := range along {
+			for j, v := range along[g] {
 				cross[g][h] += v * moved[h][j]
 			}
 		}

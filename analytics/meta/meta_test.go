@@ -139,6 +139,7 @@ func TestErrorsAndEdges(t *testing.T) {
 		{"NaN variance", []float64{1, 2}, []float64{1, math.NaN()}, Options{}, analytics.ErrInvalidParameter},
 		{"level", []float64{1, 2}, []float64{1, 1}, Options{Level: 2}, analytics.ErrInvalidParameter},
 		{"method", []float64{1, 2}, []float64{1, 1}, Options{Method: "guess"}, analytics.ErrInvalidParameter},
+		{"estimates equal but for rounding", []float64{0.1 + 0.2, 0.3, 0.3}, []float64{1, 3, 2}, Options{HartungKnapp: true}, analytics.ErrZeroVariance},
 		{"equal estimates", []float64{2, 2}, []float64{1, 3}, Options{HartungKnapp: true}, analytics.ErrZeroVariance},
 	} {
 		if _, err := Random(c.y, c.v, c.opts); !errors.Is(err, c.want) {

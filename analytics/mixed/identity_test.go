@@ -36,7 +36,7 @@ func TestMomentsAreTheirRows(t *testing.T) {
 		}
 		groups, names = append(groups, m), append(names, fmt.Sprint(k))
 	}
-	s, err := FromMoments(names, groups, 3, []int{0, 1, 2})
+	s, err := FromMoments(names, groups, 3, []int{0, 1, 2}, []int{0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestMomentsAreTheirRows(t *testing.T) {
 	for i, e := range m.Effects() {
 		compare(t, "effect", e.Value, want.Effects()[i].Value, 1e-6)
 	}
-	if _, err := FromMoments(names, groups, 3, []int{1, 2}); !errors.Is(err, analytics.ErrInvalidParameter) {
+	if _, err := FromMoments(names, groups, 3, []int{1, 2}, []int{0}); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("no intercept: %v", err)
 	}
 }
@@ -263,6 +263,9 @@ func TestRefusals(t *testing.T) {
 	if _, err := s.Test([]float64{0, 0}, 0.95); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("an empty contrast: %v", err)
 	}
+}
+
+func TestBetaBinomialRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		events, people []float64
 		want           error

@@ -48,11 +48,10 @@ func VisitsFromRows(x *design.Matrix, subject, visit design.Column) (*Visits, er
 	if x.Y == nil || len(subject.Codes) != x.N || len(visit.Codes) != x.N {
 		return nil, fmt.Errorf("mixed: MMRM: the formula has no response, or people and visits are of other rows: %w", analytics.ErrInvalidParameter)
 	}
-	v := &Visits{Names: x.Names, Levels: visit.Levels, N: x.N, scale: ones(x.P)}
-	if len(v.Levels) < 2 || len(v.Levels) > maxVisits {
-		return nil, fmt.Errorf("mixed: MMRM: %d visits, need 2 to %d: %w", len(v.Levels), maxVisits, analytics.ErrTooFewObservations)
+	v := &Visits{Names: x.Names, Levels: visit.Levels}
+	if err := v.count(); err != nil {
+		return nil, err
 	}
-	spread(v.scale, make([]float64, x.P), x)
 	rows := make([][]int, len(subject.Levels)) // by person: the row of each visit
 	for i, k := range subject.Codes {
 		t := visit.Codes[i]
@@ -72,10 +71,17 @@ func VisitsFromRows(x *design.Matrix, subject, visit design.Column) (*Visits, er
 		if own == nil {
 			continue
 		}
-		v.Subjects++
 		v.add(x, own, byKey)
 	}
-	return v, v.admit(x, visit)
+	return v, v.admit()
+}
+
+// count refuses too few visits or too many.
+func (v *Visits) count() error {
+	if len(v.Levels) < 2 || len(v.Levels) > maxVisits {
+		return fmt.Errorf("mixed: MMRM: %d visits, need 2 to %d: %w", len(v.Levels), maxVisits, analytics.ErrTooFewObservations)
+	}
+	return nil
 }
 
 // add puts a person's rows into the pattern of their visits.
@@ -96,17 +102,10 @@ func (v *Visits) add(x *design.Matrix, own []int, byKey map[uint64]int) {
 	}
 	p := &v.patterns[at]
 	p.n++
-	scaled := make([][]float64, len(rows))
-	for a, i := range rows {
-		scaled[a] = make([]float64, x.P)
-		for j, value := range x.Row(i) {
-			scaled[a][j] = value / v.scale[j]
-		}
-	}
 	for a, i := range rows {
 		for b, k := range rows {
-			p.xx[a][b].AddOuter(1, scaled[a], scaled[b])
-			for j, value := range scaled[a] {
+			p.xx[a][b].AddOuter(1, x.Row(i), x.Row(k))
+			for j, value := range x.Row(i) {
 				p.xy[a][b][j] += value * x.Y[k]
 			}
 			p.yy.Add(a, b, x.Y[i]*x.Y[k])
@@ -126,14 +125,48 @@ func newPattern(visits []int, coefficients int) pattern {
 	return p
 }
 
+// standardise counts people and outcomes, and divides the columns by their root
+// mean square; a column of zeros keeps its scale, and is refused as collinear.
+func (v *Visits) standardise() {
+	v.scale = ones(len(v.Names))
+	squares := make([]float64, len(v.Names))
+	for _, p := range v.patterns {
+		v.Subjects += int(p.n)
+		v.N += int(p.n) * len(p.visits)
+		for a := range p.visits {
+			for j := range squares {
+				squares[j] += p.xx[a][a].At(j, j)
+			}
+		}
+	}
+	for j, ss := range squares {
+		if ss > 0 {
+			v.scale[j] = math.Sqrt(ss / float64(v.N))
+		}
+	}
+	for _, p := range v.patterns {
+		for a := range p.visits {
+			for b := range p.visits {
+				for j, s := range v.scale {
+					p.xy[a][b][j] /= s
+					for k, u := range v.scale {
+						p.xx[a][b].Set(j, k, p.xx[a][b].At(j, k)/(s*u))
+					}
+				}
+			}
+		}
+	}
+}
+
 // admit refuses what has no fit, and finds where to start.
-func (v *Visits) admit(x *design.Matrix, visit design.Column) error {
-	t := len(v.Levels)
+func (v *Visits) admit() error {
+	v.standardise()
+	t, columns := len(v.Levels), len(v.Names)
 	if v.N <= len(v.Names) || v.Subjects <= t {
 		return fmt.Errorf("mixed: MMRM: %d outcomes of %d people for %d coefficients and %d visits: %w", v.N, v.Subjects, len(v.Names), t, analytics.ErrTooFewObservations)
 	}
 	together := dense.New(t, t)
-	gram, xy := dense.New(x.P, x.P), make([]float64, x.P)
+	gram, xy := dense.New(columns, columns), make([]float64, columns)
 	for _, p := range v.patterns {
 		for a, s := range p.visits {
 			gram.AddScaled(1, p.xx[a][a])
@@ -158,11 +191,10 @@ func (v *Visits) admit(x *design.Matrix, visit design.Column) error {
 	}
 	beta := f.Solve(xy)
 	v.start = make([]float64, t)
-	for i, y := range x.Y {
-		for j, value := range x.Row(i) {
-			y -= value / v.scale[j] * beta[j]
+	for _, p := range v.patterns {
+		for a, s := range p.visits {
+			v.start[s] += p.residual(a, beta) / together.At(s, s)
 		}
-		v.start[visit.Codes[i]] += y * y / together.At(visit.Codes[i], visit.Codes[i])
 	}
 	for k, s := range v.start {
 		if !(s > 0) || math.IsInf(s, 0) {
@@ -170,4 +202,19 @@ func (v *Visits) admit(x *design.Matrix, visit design.Column) error {
 		}
 	}
 	return nil
+}
+
+// residual is Σ(y − x′b)² at a visit of the pattern.
+func (p pattern) residual(a int, b []float64) float64 {
+	ss := p.yy.At(a, a)
+	for j, v := range b {
+		ss -= 2 * v * p.xy[a][a][j]
+		for k, w := range b {
+			ss += v * w * p.xx[a][a].At(j, k)
+		}
+	}
+	if ss < 1e-14*p.yy.At(a, a) { // what rounding leaves of none
+		return 0
+	}
+	return ss
 }

@@ -3,6 +3,7 @@ package mixed
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/dense"
@@ -135,10 +136,11 @@ func spread(scale, centre []float64, m *design.Matrix) {
 	}
 }
 
-// FromMoments takes one matrix of moments a group, for a random intercept:
-// term y on the terms x (places, of which the intercept, place 0, must be the
-// first). Errors as FromRows. It equals FromRows on the same rows.
-func FromMoments(names []string, groups []moments.Matrix, y int, x []int) (*Sums, error) {
+// FromMoments takes one matrix of moments a group: term y on the terms x (places,
+// of which the intercept, place 0, must be the first), the terms z with random
+// coefficients (of a random intercept place 0 alone). Errors as FromRows. It equals
+// FromRows on the same rows.
+func FromMoments(names []string, groups []moments.Matrix, y int, x, z []int) (*Sums, error) {
 	if len(groups) == 0 || len(groups) != len(names) {
 		return nil, fmt.Errorf("mixed: %d names for %d groups: %w", len(names), len(groups), analytics.ErrInvalidParameter)
 	}
@@ -149,17 +151,14 @@ func FromMoments(names []string, groups []moments.Matrix, y int, x []int) (*Sums
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]string, len(x))
-	for j, t := range append([]int{y}, x...) {
+	var labels []string
+	for _, t := range slices.Concat(x, z, []int{y}) {
 		if t < 0 || t >= len(total.Terms) {
 			return nil, fmt.Errorf("mixed: no such term: %w", analytics.ErrInvalidParameter)
 		}
-		if j > 0 {
-			labels[j-1] = total.Terms[t].Name
-		}
+		labels = append(labels, total.Terms[t].Name)
 	}
-	labels[0] = "(Intercept)"
-	s := newSums(labels, labels[:1], names, true)
+	s := newSums(labels[:len(x)], labels[len(x):len(x)+len(z)], names, true)
 	s.N = int(total.N)
 	if s.N == 0 {
 		return nil, fmt.Errorf("mixed: no rows: %w", analytics.ErrTooFewObservations)
@@ -180,17 +179,30 @@ func FromMoments(names []string, groups []moments.Matrix, y int, x []int) (*Sums
 		}
 		s.xy[i+1] = total.Centred(a, y) / s.scale[i+1]
 	}
-	for k, m := range groups {
-		g := &s.groups[k]
-		g.n = int(m.N)
-		g.zz.Set(0, 0, float64(m.N))
-		g.zx.Set(0, 0, float64(m.N))
-		for j, t := range x[1:] {
-			g.zx.Set(0, j+1, (m.Sum(0, t)-float64(m.N)*s.centre[j+1])/s.scale[j+1])
+	for i, t := range z {
+		if ss := total.Sum(t, t); ss > 0 {
+			s.zScale[i] = math.Sqrt(ss / n)
 		}
-		g.zy[0] = m.Sum(0, y) - float64(m.N)*s.meanY
+	}
+	for k, m := range groups {
+		s.groups[k].take(m, s, y, x, z)
 	}
 	return s, s.check()
+}
+
+// take reads a group's sums off its moments.
+func (g *groupSums) take(m moments.Matrix, s *Sums, y int, x, z []int) {
+	g.n = int(m.N)
+	for i, a := range z {
+		own := m.Sum(a, 0)
+		for j, b := range z {
+			g.zz.Set(i, j, m.Sum(a, b)/(s.zScale[i]*s.zScale[j]))
+		}
+		for j, b := range x {
+			g.zx.Set(i, j, (m.Sum(a, b)-own*s.centre[j])/(s.zScale[i]*s.scale[j]))
+		}
+		g.zy[i] = (m.Sum(a, y) - own*s.meanY) / s.zScale[i]
+	}
 }
 
 // check refuses what has no fit, and leaves out groups without rows.

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/histogram"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 )
 
@@ -50,11 +51,15 @@ func TestAgreesWithR(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		change, err := ReliableChange(c.First, c.Second, 0.8, 1)
+		baseline, changes, err := Counts(c.First, c.Second, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		signs, err := SignTest(c.First, c.Second)
+		change, err := ReliableChange(baseline, changes, 0.8, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signs, err := SignTest(changes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,15 +130,16 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ err, want error }{
-		"indices of two pairs":   {second(Indices([]float64{1, 2}, []float64{2, 5})), analytics.ErrTooFewObservations},
-		"indices of a flat one":  {second(Indices([]float64{4, 4, 4}, []float64{1, 2, 9})), analytics.ErrZeroVariance},
-		"reliability of 1":       {second(ReliableChange([]float64{1, 2}, []float64{2, 5}, 1, 1)), analytics.ErrInvalidParameter},
-		"no sign":                {second(ReliableChange([]float64{1, 2}, []float64{2, 5}, 0.9, 0)), analytics.ErrInvalidParameter},
-		"NaN follow-up":          {second(ReliableChange([]float64{1, 2}, []float64{2, math.NaN()}, 0.9, 1)), analytics.ErrInvalidParameter},
-		"flat baseline":          {second(ReliableChange([]float64{2, 2}, []float64{2, 5}, 0.9, 1)), analytics.ErrZeroVariance},
-		"one person":             {second(ReliableChange([]float64{2}, []float64{2}, 0.9, 1)), analytics.ErrTooFewObservations},
-		"nobody changed":         {second(SignTest([]float64{2, 3}, []float64{2, 3})), analytics.ErrZeroVariance},
-		"lengths of a sign test": {second(SignTest([]float64{2, 3}, []float64{2})), analytics.ErrInvalidParameter},
+		"indices of two pairs":  {second(Indices([]float64{1, 2}, []float64{2, 5})), analytics.ErrTooFewObservations},
+		"indices of a flat one": {second(Indices([]float64{4, 4, 4}, []float64{1, 2, 9})), analytics.ErrZeroVariance},
+		"reliability of 1":      {reliable([]float64{1, 2}, []float64{2, 5}, 1, 1), analytics.ErrInvalidParameter},
+		"no sign":               {reliable([]float64{1, 2}, []float64{2, 5}, 0.9, 0), analytics.ErrInvalidParameter},
+		"NaN follow-up":         {reliable([]float64{1, 2}, []float64{2, math.NaN()}, 0.9, 1), analytics.ErrInvalidParameter},
+		"flat baseline":         {reliable([]float64{2, 2}, []float64{2, 5}, 0.9, 1), analytics.ErrZeroVariance},
+		"one person":            {reliable([]float64{2}, []float64{2}, 0.9, 1), analytics.ErrTooFewObservations},
+		"fewer changes":         {second(ReliableChange(histogram.Histogram{Values: []float64{1, 2}, Counts: []int64{1, 1}}, histogram.Histogram{}, 0.9, 1)), analytics.ErrInvalidParameter},
+		"nobody changed":        {second(SignTest(histogram.Histogram{Values: []float64{0}, Counts: []int64{2}})), analytics.ErrZeroVariance},
+		"lengths":               {reliable([]float64{2, 3}, []float64{2}, 0.9, 1), analytics.ErrInvalidParameter},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, want %v", name, c.err, c.want)
@@ -159,3 +165,12 @@ func TestErrors(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// reliable is the error of ReliableChange on rows.
+func reliable(first, second []float64, reliability, sign float64) error {
+	baseline, changes, err := Counts(first, second, nil)
+	if err == nil {
+		_, err = ReliableChange(baseline, changes, reliability, sign)
+	}
+	return err
+}

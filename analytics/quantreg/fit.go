@@ -141,14 +141,8 @@ func (f *Fit) Covariance() (linear.Sym, error) {
 		weighted.AddOuter(m.Row(i), density)
 		gram.AddOuter(m.Row(i), 1)
 	}
-	d := mat.NewSymDense(m.P, nil)
-	for i := range m.P {
-		for j := range i + 1 {
-			d.SetSym(i, j, weighted.At(i, j))
-		}
-	}
 	var chol mat.Cholesky
-	if !chol.Factorize(d) {
+	if !chol.Factorize(weighted.Dense()) {
 		return linear.Sym{}, fmt.Errorf("quantreg: the quantiles near %v do not spread, so the error is undefined; use a bootstrap: %w", f.Tau, analytics.ErrZeroVariance)
 	}
 	var inverse mat.SymDense

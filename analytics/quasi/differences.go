@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
 
@@ -89,7 +90,7 @@ func TwoByTwo(cells []Cell) (Differences, error) {
 	meat := linear.NewSym(4)
 	for k, t := range total {
 		d.Means[k>>1][k&1] = t.Mean
-		addOuter(meat, corner(k), t.SumSq)
+		meat.AddOuter(corner(k), t.SumSq)
 	}
 	hc1, err := fit.RobustFromMeat(meat.Data, linear.HC1)
 	if err != nil {
@@ -155,14 +156,6 @@ func corner(place int) []float64 {
 	return []float64{1, treated, post, treated * post}
 }
 
-func addOuter(s linear.Sym, x []float64, weight float64) {
-	for a := range x {
-		for b := 0; b <= a; b++ {
-			s.Set(a, b, s.At(a, b)+weight*x[a]*x[b])
-		}
-	}
-}
-
 // saturated is the least-squares fit through the four means: (X′X)⁻¹ is the sum
 // of w·w′/n over cells, w what a cell's mean counts in each coefficient.
 func saturated(total [4]linear.GroupSums) (*linear.Fit, error) {
@@ -178,7 +171,7 @@ func saturated(total [4]linear.GroupSums) (*linear.Fit, error) {
 		for j, w := range weights[k] {
 			f.Coef[j] += w * t.Mean
 		}
-		addOuter(f.Inv, weights[k], 1/float64(t.N))
+		f.Inv.AddOuter(weights[k], 1/float64(t.N))
 	}
 	if f.N <= 4 {
 		return nil, fmt.Errorf("quasi: %d rows for 4 means: %w", f.N, analytics.ErrTooFewObservations)
@@ -207,7 +200,7 @@ func clustersOf(cells []Cell, total [4]linear.GroupSums) []linear.Cluster {
 		}
 		k := c.place()
 		x, surplus := corner(k), float64(c.N)*(c.Mean-total[k].Mean)
-		addOuter(out[at].Gram, x, float64(c.N))
+		out[at].Gram.AddOuter(x, float64(c.N))
 		for j, v := range x {
 			out[at].Score[j] += v * surplus
 		}
@@ -224,40 +217,29 @@ type FixedEffects struct {
 }
 
 // TwoWay reads the coefficient at a place of a fit whose formula has the dummies,
-// with errors by cluster, one label a row. The variance is Σ_g(w′Σ_{i∈g} x_i e_i)²,
-// w the coefficient's row of (X′X)⁻¹, so that any number of dummies will do.
+// with errors by cluster: along is what each cluster adds to the coefficient's
+// error, as Along or AlongMoments of the fit gives it, and the variance the sum of
+// its squares.
 // Assumes effects that are the same for every place and do not grow with time:
 // with changes at different times and unequal effects it weights some of them
 // negatively.
 //
-//	a place out of range, labels of another number   ErrInvalidParameter
+//	a place out of range        ErrInvalidParameter
 //	one cluster                 ErrTooFewObservations
 //	a standard error of zero    ErrZeroVariance
 //
 // Checked against R's lm and sandwich 3.0-2 to 1e-9. Bertrand, Duflo and
 // Mullainathan (2004), doi:10.1162/003355304772839588; Goodman-Bacon (2021),
 // doi:10.1016/j.jeconom.2021.03.014.
-func TwoWay(o *linear.Rows, place int, labels []int) (FixedEffects, error) {
-	if place < 0 || place >= o.P || len(labels) != o.N {
-		return FixedEffects{}, fmt.Errorf("quasi: coefficient %d of %d, %d labels for %d rows: %w", place, o.P, len(labels), o.N, analytics.ErrInvalidParameter)
+func TwoWay(o *linear.Fit, place int, along []float64) (FixedEffects, error) {
+	if place < 0 || place >= o.P {
+		return FixedEffects{}, fmt.Errorf("quasi: coefficient %d of %d: %w", place, o.P, analytics.ErrInvalidParameter)
 	}
-	weights := o.Inv.Row(place)
-	at := map[int]int{}
-	var sums []float64
-	for i, label := range labels {
-		g, known := at[label]
-		if !known {
-			g = len(sums)
-			at[label] = g
-			sums = append(sums, 0)
-		}
-		sums[g] += dot(weights, o.Design.Row(i)) * o.Residuals[i]
+	if len(along) < 2 {
+		return FixedEffects{}, fmt.Errorf("quasi: %d cluster, need 2: %w", len(along), analytics.ErrTooFewObservations)
 	}
-	if len(sums) < 2 {
-		return FixedEffects{}, fmt.Errorf("quasi: %d cluster, need 2: %w", len(sums), analytics.ErrTooFewObservations)
-	}
-	count, n := float64(len(sums)), float64(o.N)
-	f := FixedEffects{Estimate: o.Coef[place], Classical: math.Sqrt(o.Sigma2 * weights[place]), CR0: math.Sqrt(dot(sums, sums)), Clusters: len(sums), N: o.N}
+	count, n := float64(len(along)), float64(o.N)
+	f := FixedEffects{Estimate: o.Coef[place], Classical: math.Sqrt(o.Sigma2 * o.Inv.At(place, place)), CR0: math.Sqrt(dense.Dot(along, along)), Clusters: len(along), N: o.N}
 	if !(f.CR0 > 0) || !(f.Classical > 0) {
 		return FixedEffects{}, fmt.Errorf("quasi: %s has a standard error of zero: %w", o.Names[place], analytics.ErrZeroVariance)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/dist"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 )
@@ -18,11 +19,11 @@ func (s *stages) firstStageTests(iv *Instrumental) error {
 			continue
 		}
 		excluded := s.along[k][s.exogen:]
-		left := s.cross(i, i) - dot(s.along[k], s.along[k])
+		left := s.cross(i, i) - dense.Dot(s.along[k], s.along[k])
 		if !(left > pivot*s.cross(i, i)) {
 			return fmt.Errorf("quasi: the instruments give %s without error, so that it is its own instrument: %w", s.name(i), analytics.ErrCollinear)
 		}
-		f := linear.FTest{F: dot(excluded, excluded) / df1 / (left / df2), DF1: df1, DF2: df2}
+		f := linear.FTest{F: dense.Dot(excluded, excluded) / df1 / (left / df2), DF1: df1, DF2: df2}
 		f.P = dist.FTail(f.F, df1, df2)
 		iv.FirstStage = append(iv.FirstStage, FirstStage{Name: s.name(i), FTest: f})
 	}
@@ -39,7 +40,7 @@ func (s *stages) wuHausman(iv *Instrumental) {
 	}
 	p := len(s.xs)
 	// A residual times a column: what the column has beyond its projection.
-	beyond := func(k, j int) float64 { return s.cross(s.xs[k], s.xs[j]) - dot(s.along[k], s.along[j]) }
+	beyond := func(k, j int) float64 { return s.cross(s.xs[k], s.xs[j]) - dense.Dot(s.along[k], s.along[j]) }
 	place := func(i int) (k int, residual bool) {
 		if i < p {
 			return i, false
@@ -58,19 +59,19 @@ func (s *stages) wuHausman(iv *Instrumental) {
 	if err != nil || df2 < 1 {
 		return
 	}
-	e := joint.effects(func(i int) float64 {
+	e := along(joint, p+len(endogenous), func(i int) float64 {
 		k, residual := place(i)
 		v := s.cross(s.xs[k], s.y)
 		if residual {
-			v -= dot(s.along[k], s.alongY)
+			v -= dense.Dot(s.along[k], s.alongY)
 		}
 		return v
 	})
-	left := s.cross(s.y, s.y) - dot(e, e)
+	left := s.cross(s.y, s.y) - dense.Dot(e, e)
 	if !(left > pivot*s.cross(s.y, s.y)) {
 		return
 	}
-	f := linear.FTest{F: dot(e[p:], e[p:]) / df1 / (left / df2), DF1: df1, DF2: df2}
+	f := linear.FTest{F: dense.Dot(e[p:], e[p:]) / df1 / (left / df2), DF1: df1, DF2: df2}
 	f.P = dist.FTail(f.F, df1, df2)
 	iv.WuHausman = &f
 }
@@ -87,7 +88,7 @@ func (s *stages) sargan(iv *Instrumental, b []float64) {
 			u[c] -= v * s.along[k][c]
 		}
 	}
-	c := linear.ChiTest{Statistic: float64(s.m.N) * dot(u, u) / iv.RSS, DF: df}
+	c := linear.ChiTest{Statistic: float64(s.m.N) * dense.Dot(u, u) / iv.RSS, DF: df}
 	c.P = dist.ChiSquaredTail(c.Statistic, df)
 	iv.Sargan = &c
 }

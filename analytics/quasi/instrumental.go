@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 )
@@ -72,7 +73,7 @@ type stages struct {
 	xs, zs  []int
 	exogen  int // columns of zs that are in xs
 	centred bool
-	zz      triangle
+	zz      dense.Scaled
 	along   [][]float64 // effects of each column of xs on zs
 	alongY  []float64
 }
@@ -137,19 +138,19 @@ func (s *stages) first() (err error) {
 		return err
 	}
 	for _, i := range s.xs {
-		s.along = append(s.along, s.zz.effects(func(k int) float64 { return s.cross(s.zs[k], i) }))
+		s.along = append(s.along, along(s.zz, len(s.zs), func(k int) float64 { return s.cross(s.zs[k], i) }))
 	}
-	s.alongY = s.zz.effects(func(k int) float64 { return s.cross(s.zs[k], s.y) })
+	s.alongY = along(s.zz, len(s.zs), func(k int) float64 { return s.cross(s.zs[k], s.y) })
 	return nil
 }
 
 // second fits the response on the projected columns.
 func (s *stages) second() (*Instrumental, error) {
-	xx, err := factor(len(s.xs), func(i, j int) float64 { return dot(s.along[i], s.along[j]) }, func(i int) string { return s.name(s.xs[i]) })
+	xx, err := factor(len(s.xs), func(i, j int) float64 { return dense.Dot(s.along[i], s.along[j]) }, func(i int) string { return s.name(s.xs[i]) })
 	if err != nil {
 		return nil, fmt.Errorf("as the instruments predict it, %w", err)
 	}
-	b := xx.coefficients(xx.effects(func(i int) float64 { return dot(s.along[i], s.alongY) }))
+	b := coefficients(xx, along(xx, len(s.xs), func(i int) float64 { return dense.Dot(s.along[i], s.alongY) }))
 	rss := s.cross(s.y, s.y)
 	for i, p := range s.xs {
 		rss -= 2 * b[i] * s.cross(p, s.y)
@@ -160,7 +161,7 @@ func (s *stages) second() (*Instrumental, error) {
 	f := &linear.Fit{N: int(s.m.N), P: len(s.x), RSS: max(rss, 0), TSS: s.cross(s.y, s.y), HasIntercept: s.centred}
 	f.MeanY, _ = s.m.Mean(s.y)
 	f.Sigma2 = f.RSS / float64(f.DF())
-	s.assemble(f, b, xx.inverse())
+	s.assemble(f, b, linear.Sym{N: len(s.xs), Data: xx.Inverse()})
 	iv := &Instrumental{Fit: f, y: s.y, x: s.x, z: s.z, projection: s.projection()}
 	if err := s.firstStageTests(iv); err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (s *stages) second() (*Instrumental, error) {
 }
 
 // assemble puts the coefficients in the order of x and the intercept back.
-func (s *stages) assemble(f *linear.Fit, b []float64, inverse [][]float64) {
+func (s *stages) assemble(f *linear.Fit, b []float64, inverse linear.Sym) {
 	f.Coef, f.Inv = make([]float64, len(s.x)), linear.NewSym(len(s.x))
 	at := make([]int, len(s.x)) // place among xs, -1 for the intercept
 	for a, i := range s.x {
@@ -182,7 +183,7 @@ func (s *stages) assemble(f *linear.Fit, b []float64, inverse [][]float64) {
 	shift := make([]float64, len(s.xs)) // inverse times the means
 	for i := range shift {
 		for j := range shift {
-			shift[i] += inverse[i][j] * mean(j)
+			shift[i] += inverse.At(i, j) * mean(j)
 		}
 	}
 	for a, i := range at {
@@ -201,7 +202,7 @@ func (s *stages) assemble(f *linear.Fit, b []float64, inverse [][]float64) {
 			if j < 0 {
 				f.Inv.Set(a, c, -shift[i])
 			} else {
-				f.Inv.Set(a, c, inverse[i][j])
+				f.Inv.Set(a, c, inverse.At(i, j))
 			}
 		}
 	}
@@ -219,7 +220,7 @@ func (s *stages) projection() [][]float64 {
 			continue
 		}
 		constant, _ := s.m.Mean(i)
-		for c, v := range s.zz.coefficients(s.along[k]) {
+		for c, v := range coefficients(s.zz, s.along[k]) {
 			out[a][slices.Index(s.z, s.zs[c])] = v
 			mean, _ := s.m.Mean(s.zs[c])
 			constant -= v * mean
@@ -248,7 +249,7 @@ func (iv *Instrumental) ByMoments(groups []moments.Matrix) (*linear.Clustered, e
 		}
 		g := linear.Cluster{Gram: linear.NewSym(iv.P), Score: make([]float64, iv.P)}
 		for a, p := range iv.projection {
-			g.Score[a] = dot(p, zu)
+			g.Score[a] = dense.Dot(p, zu)
 			for b, q := range iv.projection[:a+1] {
 				var v float64
 				for c, k := range iv.z {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/dense"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/moments"
@@ -43,9 +44,9 @@ func TwoStageRows(model, instruments *design.Matrix) (*InstrumentalRows, error) 
 	for i := 0; i < model.N; i++ {
 		row := predicted.X[i*model.P : (i+1)*model.P]
 		for a, p := range r.projection {
-			row[a] = dot(p, instruments.Row(i))
+			row[a] = dense.Dot(p, instruments.Row(i))
 		}
-		r.Rows.Fitted[i] = dot(r.Coef, model.Row(i))
+		r.Rows.Fitted[i] = dense.Dot(r.Coef, model.Row(i))
 		r.Rows.Residuals[i] = model.Y[i] - r.Rows.Fitted[i]
 		r.Rows.Leverage[i] = r.Leverage(row)
 	}

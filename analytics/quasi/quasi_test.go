@@ -287,14 +287,14 @@ func TestTwoWayAgreesWithR(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := TwoWay(o, o.Place("tp"), d.Unit)
+	got, err := twoWay(o, o.Place("tp"), d.Unit)
 	if err != nil || !near(got.Estimate, d.Twfe, 1e-10) || !near(got.Classical, d.TwfeClassical, 1e-10) || !near(got.CR1S, d.TwfeCr1s, 1e-10) {
 		t.Errorf("%+v, %v, want %v %v %v", got, err, d.Twfe, d.TwfeClassical, d.TwfeCr1s)
 	}
-	if _, err := TwoWay(o, o.P, d.Unit); !errors.Is(err, analytics.ErrInvalidParameter) {
+	if _, err := twoWay(o, o.P, d.Unit); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("no such place: %v", err)
 	}
-	if _, err := TwoWay(o, 1, make([]int, o.N)); !errors.Is(err, analytics.ErrTooFewObservations) {
+	if _, err := twoWay(o, 1, make([]int, o.N)); !errors.Is(err, analytics.ErrTooFewObservations) {
 		t.Errorf("one cluster: %v", err)
 	}
 }
@@ -330,4 +330,13 @@ func TestDifferencesErrors(t *testing.T) {
 	if _, err := CellsOfRows([]float64{math.NaN()}, []int{1}, []bool{true}, []bool{true}); !errors.Is(err, analytics.ErrInvalidParameter) {
 		t.Errorf("NaN: %v", err)
 	}
+}
+
+// twoWay is TwoWay of rows.
+func twoWay(o *linear.Rows, place int, labels []int) (FixedEffects, error) {
+	along, err := o.Along(place, labels)
+	if err != nil {
+		return FixedEffects{}, err
+	}
+	return TwoWay(o.Fit, place, along)
 }

@@ -14,12 +14,16 @@ type Gray struct {
 	ChiSquared, DF, P float64
 }
 
+// maxGrayGroups bounds the groups: the work grows with their cube.
+const maxGrayGroups = 200
+
 // CompareIncidence is Gray's test (rho 0) of equal cumulative incidence of a
 // cause in every group, stratified where the table has strata: the log-rank
 // test with R = n(1−F(t−))/S(t−) in place of the people at risk.
 //
 //	one group, or an empty one          ErrTooFewObservations
 //	no event of the cause               ErrZeroVariance
+//	more than 200 groups                ErrInvalidParameter
 //
 // Checked against R's cmprsk 2.2-11 to 1e-10. Gray (1988),
 // doi:10.1214/aos/1176350951.
@@ -30,6 +34,9 @@ func CompareIncidence(t *Table, cause int) (Gray, error) {
 		return Gray{}, fmt.Errorf("survival: no such cause: %w", analytics.ErrInvalidParameter)
 	case k < 2:
 		return Gray{}, fmt.Errorf("survival: Gray's test: one group, need two: %w", analytics.ErrTooFewObservations)
+	}
+	if k > maxGrayGroups {
+		return Gray{}, fmt.Errorf("survival: Gray's test: %d groups, at most %d; join groups: %w", k, maxGrayGroups, analytics.ErrInvalidParameter)
 	}
 	for g, name := range t.Groups {
 		if t.People(g) == 0 {

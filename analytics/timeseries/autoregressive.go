@@ -110,14 +110,8 @@ func likelihood(m *design.Matrix, gaps []float64, phi float64, restricted bool) 
 }
 
 func logDeterminant(s linear.Sym) (float64, error) {
-	d := mat.NewSymDense(s.N, nil)
-	for i := 0; i < s.N; i++ {
-		for j := 0; j <= i; j++ {
-			d.SetSym(i, j, s.At(i, j))
-		}
-	}
 	var chol mat.Cholesky
-	if !chol.Factorize(d) {
+	if !chol.Factorize(s.Dense()) {
 		return 0, fmt.Errorf("timeseries: the covariance is not positive definite: %w", analytics.ErrCollinear)
 	}
 	return chol.LogDet(), nil

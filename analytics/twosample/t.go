@@ -71,8 +71,8 @@ func WelchTest(g1, g0 Group, opts Options) (WelchResult, error) {
 	a, b := g1.Variance/float64(g1.N), g0.Variance/float64(g0.N)
 	se := math.Sqrt(a + b)
 	// In shares of the sum, so that squares neither overflow nor vanish.
-	share := a / (a + b)
-	df := 1 / (share*share/float64(g1.N-1) + (1-share)*(1-share)/float64(g0.N-1))
+	p, q := a/(a+b), b/(a+b)
+	df := 1 / (p*p/float64(g1.N-1) + q*q/float64(g0.N-1))
 	return finish("Welch t test", g1, g0, se, df, opts)
 }
 

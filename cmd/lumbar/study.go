@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -168,9 +169,10 @@ func printStudy(w io.Writer, answer json.RawMessage) error {
 	}{
 		{"People", []string{"step", "n"}, p.Attrition},
 		{"Arms", []string{"arm", "n", "mean_baseline", "mean_follow_up", "std_dev"}, p.Arms},
-		{"Estimates (treated − control, on the outcome's scale)", []string{"method", "estimate", "std_err", "lower", "upper", "p_value", "n"}, p.Estimates},
-		{"Balance", []string{"term", "smd_before"}, p.Balance},
+		{"Estimates (treated − control, on the outcome's scale)", []string{"method", "estimand", "delta", "estimate", "std_err", "lower", "upper", "p_value", "n", "ess"}, p.Estimates},
+		{"Balance", []string{"term", "smd_before", "smd_after"}, p.Balance},
 	} {
+		t.columns = slices.DeleteFunc(t.columns, func(c string) bool { return optional[c] && !anyHas(t.rows, c) })
 		fmt.Fprintln(out, t.title)
 		for i, c := range t.columns {
 			fmt.Fprint(out, c, sep(i, t.columns))
@@ -187,6 +189,13 @@ func printStudy(w io.Writer, answer json.RawMessage) error {
 	}
 	fmt.Fprintln(out, "receipt", p.Receipt)
 	return out.Flush()
+}
+
+// optional are the columns that are left out where no row has them.
+var optional = map[string]bool{"delta": true, "smd_after": true, "mean_baseline": true}
+
+func anyHas(rows []map[string]any, column string) bool {
+	return slices.ContainsFunc(rows, func(row map[string]any) bool { return row[column] != nil })
 }
 
 func sep(i int, columns []string) string {

@@ -17,13 +17,12 @@ var people = []string{
 	// Which of several people is taken, or drawn, is part of the method.
 	"nearest_neighbour_matching", "matching_with_replacement_abadie_imbens", "bootstrap_ci",
 	"delta_adjusted_mi",
-	// Signs, ranks within people, third and fourth moments: no reduced form is built.
-	"describe", "sign_test", "responsiveness_indices", "reliable_change", "quantile_regression", "mann_whitney_exact_r_if_no_ties",
+	// Samples without ties: a histogram is its people.
+	"quantile_regression", "mann_whitney_exact_r_if_no_ties",
 	// Residuals of people, or designs that only rows have.
-	"adjusted_means", "adjusted_means_observed_margins", "wild_cluster_bootstrap_t_enumerated",
-	"ancova_lin_interacted_hc2", "anova_type_II", "vif", "heteroskedasticity_tests", "did_twfe",
+	"heteroskedasticity_tests",
 	"gee_gaussian", "gee_gaussian_liang_zeger", "gee_binomial", "gee_binomial_liang_zeger",
-	"lmm_random_slope_reml", "lmm_kenward_roger", "glmm_logistic_random_intercept", "mmrm_unstructured_reml", "ipw_cox_and_km",
+	"glmm_logistic_random_intercept", "ipw_cox_and_km",
 	// A row a month.
 	"its_segmented_newey_west", "its_gls_ar1", "mann_kendall_sen", "spc_xmr", "spc_xmr_unscreened", "spc_xmr_exact_constants", "spc_ewma_cusum", "spc_p_chart",
 	// A row a study.

@@ -77,9 +77,13 @@ func datasets(t *testing.T) map[string]*dataset {
 	db := chtest.New(t)
 	conn := db.Conn(t)
 	all := map[string]*dataset{}
-	for _, name := range files {
+	for _, name := range append(slices.Clone(files), "wide") {
 		d := &dataset{}
-		d.parse(t, filepath.Join(golden(t), name+".csv"))
+		if name == "wide" {
+			d.widen(all["longitudinal"])
+		} else {
+			d.parse(t, filepath.Join(golden(t), name+".csv"))
+		}
 		ctx := context.Background()
 		if err := conn.Exec(ctx, "CREATE TABLE "+name+" ("+d.types()+") ENGINE = MergeTree ORDER BY tuple()"); err != nil {
 			t.Fatal(err)
@@ -122,6 +126,11 @@ func (d *dataset) parse(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.fill(records)
+}
+
+// fill takes a header and the rows below it.
+func (d *dataset) fill(records [][]string) {
 	d.n = len(records) - 1
 	for c, name := range records[0] {
 		v := &vector{Column: schema.Column{Name: name}}
@@ -137,6 +146,26 @@ func (d *dataset) parse(t *testing.T, path string) {
 	}
 	order.classify()
 	d.columns = append(d.columns, order)
+}
+
+// widen makes the rows of visits one a person, as the store keeps outcomes: a
+// column for each visit, and in seen those that the person has.
+func (d *dataset) widen(long *dataset) {
+	visits, codes := levelsOf(long.column("visit"), long.rows(nil))
+	records := [][]string{append([]string{"id", "arm", "odi_0", "seen"}, visits...)}
+	at := map[string][]string{}
+	for i := range long.n {
+		id := long.column("id").texts[i]
+		if at[id] == nil {
+			at[id] = append([]string{id, long.column("arm").texts[i], long.column("odi_0").texts[i], ""}, make([]string, len(visits))...)
+			records = append(records, at[id])
+		}
+		if y := long.column("odi").texts[i]; y != "" {
+			at[id][3] += visits[codes[i]] + " "
+			at[id][4+codes[i]] = y
+		}
+	}
+	d.fill(records)
 }
 
 // classify makes the column whole units where all its numbers have few decimals,

@@ -181,7 +181,7 @@ func clusterChecks() []check {
 			m := rowsOf(t, d, nil, formula)
 			ones := must(parse(t, "~ 1").Build(d.table(t, d.rows(nil, f.Columns()...), f.Columns())))(t)
 			label := d.table(t, d.rows(nil, f.Columns()...), []string{cluster}).Columns()[0]
-			return both(t, pair[*mixed.Sums]{must(mixed.FromRows(m, ones, design.AsFactor(label)))(t), must(mixed.FromMoments(make([]string, len(p.store)), p.store, y, x))(t)},
+			return both(t, pair[*mixed.Sums]{must(mixed.FromRows(m, ones, design.AsFactor(label)))(t), must(mixed.FromMoments(make([]string, len(p.store)), p.store, y, x, []int{0}))(t)},
 				func(sums *mixed.Sums, s *answers) {
 					f, err := mixed.Fit(sums, reml, mixed.Options{})
 					if err != nil {

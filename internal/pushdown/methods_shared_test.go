@@ -27,6 +27,7 @@ const (
 	byCells     class = "C"
 	byClusters  class = "K"
 	byRiskTable class = "R"
+	byVisits    class = "P"
 	byRows      class = "row" // people, streamed
 )
 
@@ -67,7 +68,7 @@ func both[T any](t *testing.T, p pair[T], f func(form T, s *answers)) pair[any] 
 
 func checks() []check {
 	var all []check
-	for _, some := range [][]check{momentChecks(), histogramChecks(), countChecks(), gramChecks(), clusterChecks(), cellChecks(), causalChecks(), riskChecks(), moreChecks()} {
+	for _, some := range [][]check{momentChecks(), histogramChecks(), countChecks(), gramChecks(), clusterChecks(), cellChecks(), causalChecks(), riskChecks(), moreChecks(), sampleChecks(), reducedChecks()} {
 		all = append(all, some...)
 	}
 	return all

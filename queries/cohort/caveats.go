@@ -31,7 +31,7 @@ func (d *comparison) notes() []string {
 		}
 	}
 	if len(thin) > 0 {
-		notes = append(notes, fmt.Sprintf("Left out of the model of groups where fewer than %d people differ in it, or where it can not be told from the other terms: %s.", fewestOfTerm, strings.Join(thin, ", ")))
+		notes = append(notes, "The models of some groups may be without terms that few people differ in there, or that the other terms determine: "+strings.Join(thin, ", ")+".")
 	}
 	return append(append(notes, d.errorNotes()...), d.limits()...)
 }
@@ -59,17 +59,14 @@ func (d *comparison) errorNotes() []string {
 // limits say what the comparison shows to be wrong, and what it does not do.
 func (d *comparison) limits() []string {
 	var notes []string
-	if d.alone {
-		notes = append(notes, "A group where one person alone determines a coefficient has no estimate.")
-	}
 	if d.apart {
 		notes = append(notes, fmt.Sprintf("The arms differ before treatment: smd_max is %.1f or more in a group shown here.", targetDifference))
 	}
 	if d.unpooled {
 		notes = append(notes, "Pooling the groups did not converge: the pooled row has no estimate.")
 	}
-	if d.separate {
-		notes = append(notes, "A group where the covariates tell the arms apart has no estimate: nobody there might have had either treatment.")
+	if d.unfitted {
+		notes = append(notes, "A group with enough people and no estimate is one where the model can not be fitted: the scores do not vary, terms rest on too few people, or the covariates tell the arms apart, so that nobody might have had either treatment. Ask for fewer covariates or larger groups.")
 	}
 	notes = append(notes, d.cautions...)
 	return append(notes, "Not done here: weights for non-response, and a comparison of completers with those who did not answer; a study protocol does the first.")

@@ -96,11 +96,10 @@ type comparison struct {
 	providers map[string]map[string]moments.Matrix
 
 	mu                     sync.Mutex      // guards the following: groups are fitted beside one another
-	dropped                map[string]bool // terms that some group could not estimate
+	dropped                map[string]bool // terms that some group's model is without, or few of a group differ in
 	clustered, unclustered bool            // which errors were used
-	alone                  bool            // one person alone determined a coefficient of some group
 	apart                  bool            // the arms of a shown group differ before treatment
-	separate               bool            // an estimator found no overlap of the arms in some group
+	unfitted               bool            // the model of some group with enough people could not be fitted
 	cautions               []string        // of an estimator
 	unpooled               bool            // pooling did not converge
 }
@@ -287,7 +286,7 @@ type contrast struct {
 	control, treated   string
 	nControl, nTreated int64
 	estimate           *disclosure.Sampling // nil: too few, or not estimable
-	smd                *float64
+	differences        []disclosure.Imbalance
 }
 
 func (s *Source) contrast(ctx context.Context, d *comparison, key []string, control, treated string) (contrast, error) {
@@ -296,8 +295,8 @@ func (s *Source) contrast(ctx context.Context, d *comparison, key []string, cont
 	if min(c.N, t.N) < d.minimum() {
 		return out, nil
 	}
-	out.smd = largestDifference(c, t)
-	if _, shown := disclosure.Count(min(c.N, t.N)); shown && out.smd != nil && *out.smd >= targetDifference {
+	out.differences = differences(c, t)
+	if smd, ok := disclosure.ShownDifference(out.differences); ok && smd >= targetDifference && !smallCount(min(c.N, t.N)) {
 		d.mark(func() { d.apart = true })
 	}
 	var estimate disclosure.Sampling
@@ -311,14 +310,10 @@ func (s *Source) contrast(ctx context.Context, d *comparison, key []string, cont
 		estimate, err = d.effect(ctx, key, control, treated)
 	}
 	switch {
-	case errors.Is(err, analytics.ErrNotConverged): // the covariates tell the arms apart
-		d.mark(func() { d.separate = true })
+	case errors.Is(err, analytics.ErrNotConverged), errors.Is(err, read.ErrLeverage), errors.Is(err, analytics.ErrZeroVariance),
+		errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrCollinear):
+		d.mark(func() { d.unfitted = true }) // why would tell of single people
 		return out, nil
-	case errors.Is(err, read.ErrLeverage):
-		d.mark(func() { d.alone = true })
-		return out, nil
-	case errors.Is(err, analytics.ErrZeroVariance), errors.Is(err, analytics.ErrTooFewObservations), errors.Is(err, analytics.ErrCollinear):
-		return out, nil // such a group has no estimate
 	case err != nil:
 		return out, err
 	}
@@ -331,9 +326,7 @@ func (d *comparison) cells(c contrast) map[string]any {
 	cells := d.contrastCells(c.control, c.treated, false, d.Method)
 	cells["n_treated"], cells["n_control"] = c.nTreated, c.nControl
 	cells["_n_smaller_arm"] = min(c.nTreated, c.nControl)
-	if c.smd != nil {
-		cells["smd_max"] = *c.smd
-	}
+	cells["smd_max"] = disclosure.LargestDifference(c.differences)
 	if c.estimate != nil {
 		d.addEstimate(cells, *c.estimate)
 	}

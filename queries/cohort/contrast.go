@@ -148,6 +148,9 @@ func (d *comparison) fit(m moments.Matrix) (*linear.Fit, []int, error) {
 		} else {
 			d.drop(m.Terms[i].Name)
 		}
+		if n, is := onSides(m, i); is && smallCount(n) {
+			d.drop(m.Terms[i].Name)
+		}
 	}
 	f, kept, dropped, err := linear.WithoutCollinear(x, armPlace+1, func(x []int) (*linear.Fit, error) {
 		return linear.FromMoments(m, atFollowUp, x)
@@ -165,24 +168,45 @@ func (d *comparison) mark(note func()) {
 	note()
 }
 
-// drop notes a term that a group's model is without.
-func (d *comparison) drop(term string) { d.mark(func() { d.dropped[term] = true }) }
-
-// estimable says whether enough people stand on either side of an indicator: a
-// level, or any column of 0 and 1, by which Σx = Σx².
-func estimable(m moments.Matrix, i int) bool {
-	sum := m.Sum(i, 0)
-	if sum != m.Sum(i, i) {
-		return true
-	}
-	n := int64(math.Round(sum))
-	return min(n, m.N-n) >= fewestOfTerm
+// smallCount says whether a count of people is withheld.
+func smallCount(n int64) bool {
+	_, shown := disclosure.Count(n)
+	return !shown
 }
 
-// largestDifference is the largest standardised mean difference of baseline and
-// covariates between the arms, |x̄₁ − x̄₀|/√((s₁² + s₀²)/2).
-func largestDifference(control, treated moments.Matrix) *float64 {
-	var largest *float64
+// drop notes a term that a group's model is without, or may be: to name those
+// alone that it is without would tell of a count that is withheld.
+func (d *comparison) drop(term string) { d.mark(func() { d.dropped[term] = true }) }
+
+// estimable says whether enough people stand on either side of an indicator (a
+// level, or any column of 0 and 1) and behind a product.
+func estimable(m moments.Matrix, i int) bool {
+	n, is := onSides(m, i)
+	return !is || n >= fewestOfTerm
+}
+
+// isIndicator says whether a column is 0 or 1 everywhere, by which Σx = Σx².
+func isIndicator(m moments.Matrix, i int) bool { return m.Sum(i, 0) == m.Sum(i, i) }
+
+// onSides is the number of people on the smaller side of an indicator, and of a
+// product at most that of those who are not 0: (Σx)²/Σx², by Cauchy and Schwarz.
+// is is false of any other column.
+func onSides(m moments.Matrix, i int) (n int64, is bool) {
+	sum, squares := m.Sum(i, 0), m.Sum(i, i)
+	if isIndicator(m, i) {
+		ones := int64(math.Round(sum))
+		return min(ones, m.N-ones), true
+	}
+	if len(m.Terms[i].Factors) < 2 || !(squares > 0) {
+		return 0, false
+	}
+	return int64(math.Floor(sum*sum/squares + 1e-9)), true
+}
+
+// differences are the standardised mean differences of baseline and covariates
+// between the arms, (x̄₁ − x̄₀)/√((s₁² + s₀²)/2), of those that vary.
+func differences(control, treated moments.Matrix) []disclosure.Imbalance {
+	var out []disclosure.Imbalance
 	for i := atBaseline; i < len(control.Terms); i++ {
 		if i == atFollowUp {
 			continue
@@ -194,12 +218,13 @@ func largestDifference(control, treated moments.Matrix) *float64 {
 		if !okA || !okB || va+vb <= 0 {
 			continue
 		}
-		d := math.Abs(a-b) / math.Sqrt((va+vb)/2)
-		if largest == nil || d > *largest {
-			largest = &d
+		d := disclosure.Imbalance{Value: (a - b) / math.Sqrt((va+vb)/2), N: [2]int64{control.N, treated.N}}
+		if isIndicator(control, i) && isIndicator(treated, i) {
+			d.Indicator, d.Ones = true, [2]int64{int64(math.Round(control.Sum(i, 0))), int64(math.Round(treated.Sum(i, 0)))}
 		}
+		out = append(out, d)
 	}
-	return largest
+	return out
 }
 
 // pooled is the row of one contrast over all groups that have an estimate. It

@@ -36,10 +36,12 @@ func (s *Source) cells(ctx context.Context, d *comparison) (*cells, error) {
 	if d.Method == string(estimator.Matching) {
 		return s.people(ctx, d, of, columns)
 	}
+	if d.size() <= mostToldApart {
+		columns = append(columns, d.measure.FollowUp())
+	}
 	question := read.CellQuestion{Selection: of, Columns: columns, Response: d.measure.FollowUp()}
 	if fills(d.Programme, dimProvider) {
-		question.Columns, question.Complete = append(slices.Clone(columns), dimProvider), nil
-		question.Missing = false
+		question.Columns = append(slices.Clone(columns), dimProvider)
 		found, err := s.reader.Cells(ctx, question)
 		if !errors.Is(err, read.ErrTooManyCells) {
 			return newCells(found, true), err
@@ -48,6 +50,18 @@ func (s *Source) cells(ctx context.Context, d *comparison) (*cells, error) {
 	}
 	found, err := s.reader.Cells(ctx, question)
 	return newCells(found, false), err
+}
+
+// mostToldApart is the largest question whose patterns tell outcomes apart, which
+// the jackknife of a small group needs.
+const mostToldApart = 500_000
+
+// size is how many complete records the comparison has.
+func (d *comparison) size() (n int64) {
+	for _, arm := range d.arms {
+		n += arm.Moments.N
+	}
+	return n
 }
 
 func newCells(found *read.Cells, byProvider bool) *cells {
@@ -108,7 +122,7 @@ func (d *comparison) effect(ctx context.Context, key []string, control, treated 
 	if err != nil {
 		return disclosure.Sampling{}, err
 	}
-	for _, name := range left {
+	for _, name := range slices.Concat(left, p.Few(s.Score, smallCount)) {
 		d.drop(name)
 	}
 	o := estimator.Options{Estimand: d.Estimand, Level: d.Level, Interrupt: ctx.Err}

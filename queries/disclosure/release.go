@@ -34,7 +34,7 @@ type Of struct {
 
 // Record is one exact row: its group, and a cell for each column that has a
 // value. A cell is nil, a string, a bool, an int64 (counts), a float64, or what
-// Lower, Upper, StdErr, PValue and Share return. Ratios and derived columns are
+// Lower, Upper, StdErr, PValue, Share and Difference return. Ratios and derived columns are
 // left out: they are made of what is released.
 type Record struct {
 	Key   []any // one for each of By; nil where unknown
@@ -160,6 +160,9 @@ func (r *Record) exact(m Measure) (any, error) {
 		return finite(x, ok), nil
 	case share:
 		return finite(float64(v.part)/float64(v.whole), true), nil
+	case imbalances:
+		x, ok := v.value()
+		return finite(x, ok), nil
 	case float64:
 		return finite(v, true), nil
 	case nil, string, bool, int64:
@@ -192,6 +195,12 @@ func (r *Record) shown(m Measure, base int64) (any, bool, error) {
 		return r.rounded(m.Kind, v, base), false, nil
 	case share:
 		return v.released(m.Sensitive)
+	case imbalances:
+		x, ok := v.released()
+		if !ok {
+			return nil, true, nil
+		}
+		return r.rounded(m.Kind, x, base), false, nil
 	case derived:
 		n, _ := Count(base)
 		x, ok := v.released(r.Scale.Decimals(n))

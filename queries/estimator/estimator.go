@@ -78,9 +78,12 @@ func (m Method) Of(asked Estimand) (Estimand, error) {
 // Options are what every estimator takes; Level 0 is 0.95. Seed decides what a
 // method leaves to chance.
 type Options struct {
-	Estimand  Estimand
-	Level     float64
-	Seed      uint64
+	Estimand Estimand
+	Level    float64
+	Seed     uint64
+	// Influence takes the errors from the influence of each person in a small
+	// study too: for whoever needs the estimate alone, or many.
+	Influence bool
 	Interrupt func() error
 }
 
@@ -106,9 +109,11 @@ type Propensity struct {
 // ESS is the effective number of people, of both arms together.
 func (r Result) ESS() float64 { return r.ESS1 + r.ESS0 }
 
-// Estimate runs a method other than Matching on a study. Errors are those of
-// the method, and of Of; where the study has clusters the interval is Student's
-// with one less degree of freedom than clusters.
+// Estimate runs a method other than Matching on a study. The errors of a small
+// study, of people or of patterns with one outcome each, are those of a jackknife
+// that fits every model anew; of a larger one the influence of each person, or of
+// each cluster. Errors are those of the method, and of Of; with a jackknife or
+// clusters the interval is Student's with one less degree of freedom than groups.
 func Estimate(s *effect.Study, m Method, o Options) (Result, error) {
 	if o.Level == 0 {
 		o.Level = 0.95
@@ -117,7 +122,8 @@ func Estimate(s *effect.Study, m Method, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := run(s, m, of, propensity.Options{Level: o.Level, Interrupt: o.Interrupt})
+	options := propensity.Options{Level: o.Level, Interrupt: o.Interrupt}
+	r, err := run(s, m, of, options)
 	if err != nil {
 		return Result{}, err
 	}
@@ -127,6 +133,27 @@ func Estimate(s *effect.Study, m Method, o Options) (Result, error) {
 	}
 	if s.Cluster != nil {
 		r.DF = float64(s.Clusters() - 1)
+	}
+	if !o.Influence && jackknifed(s) {
+		stdErr, df, err := Jackknife(s, r.Value, o.Seed, func(s *effect.Study) (float64, error) {
+			if o.Interrupt != nil {
+				if err := o.Interrupt(); err != nil {
+					return 0, err
+				}
+			}
+			r, err := run(s, m, of, options)
+			return r.Value, err
+		})
+		switch {
+		case err == nil:
+			r.StdErr, r.DF = stdErr, df
+		case o.Interrupt != nil && o.Interrupt() != nil:
+			return r, o.Interrupt()
+		default:
+			r.Warnings = append(r.Warnings, "without some of the people there is no estimate: it rests on few, and its errors may be too small")
+		}
+	}
+	if r.DF > 0 {
 		half := dist.TCritical(o.Level, r.DF) * r.StdErr
 		r.Lower, r.Upper = r.Value-half, r.Value+half
 	}

@@ -83,7 +83,7 @@ func estimate(t *testing.T, p Patterns, m Method, of Estimand) Result {
 	if err != nil || len(left) > 0 {
 		t.Fatalf("Study: left out %v, %v", left, err)
 	}
-	r, err := Estimate(s, m, Options{Estimand: of})
+	r, err := Estimate(s, m, Options{Estimand: of, Influence: true})
 	if err != nil {
 		t.Fatalf("%s of %s: %v", m, of, err)
 	}
@@ -123,6 +123,61 @@ func TestEverybodyAClusterIsNoClusters(t *testing.T) {
 		alone, plain := estimate(t, p, m, of), estimate(t, patterns(t, people), m, of)
 		if want := plain.StdErr * math.Sqrt(n/(n-1)); !near(alone.StdErr, want, 1e-9) || alone.DF != n-1 || !near(alone.Value, plain.Value, 1e-12) {
 			t.Errorf("%s: %v ± %v on %v df, want %v ± %v", m, alone.Value, alone.StdErr, alone.DF, plain.Value, want)
+		}
+	}
+}
+
+// TestJackknife: groups are made of values and the seed, not of the order of the
+// rows, and of patterns as of people; with clusters they are the clusters; and
+// the errors are near those of influence, as they must be in an easy study.
+func TestJackknife(t *testing.T) {
+	people := confounded(600, 8)
+	jack := func(p Patterns, m Method, seed uint64) Result {
+		s, _, err := p.Study(terms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Estimate(s, m, Options{Estimand: estimands[m][0], Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	byOutcome := map[person]float64{}
+	var distinct []person
+	for _, q := range people {
+		if byOutcome[q] == 0 {
+			distinct = append(distinct, q)
+		}
+		byOutcome[q]++
+	}
+	cells := patterns(t, distinct)
+	for i, q := range distinct {
+		n := byOutcome[q]
+		cells.Count[i], cells.Sum[i], cells.SumSq[i] = n, n*q.y, n*q.y*q.y
+	}
+	sorted := slices.Clone(people)
+	slices.SortStableFunc(sorted, func(a, b person) int { return int(a.y - b.y) })
+	for _, m := range []Method{GComputation, IPW, Overlap, AIPW, EntropyBalancing} {
+		want := jack(patterns(t, people), m, 1)
+		for name, p := range map[string]Patterns{"sorted rows": patterns(t, sorted), "patterns": cells} {
+			if got := jack(p, m, 1); !near(got.StdErr, want.StdErr, 1e-8) || got.DF != jackknifeGroups-1 {
+				t.Errorf("%s of %s: ± %v on %v df, of rows ± %v", m, name, got.StdErr, got.DF, want.StdErr)
+			}
+		}
+		influence := estimate(t, patterns(t, people), m, estimands[m][0])
+		if ratio := want.StdErr / influence.StdErr; ratio < 0.8 || ratio > 1.4 {
+			t.Errorf("%s: jackknife ± %v, influence ± %v", m, want.StdErr, influence.StdErr)
+		}
+		if other := jack(patterns(t, people), m, 2); other.StdErr == want.StdErr {
+			t.Errorf("%s: another seed makes the same groups", m)
+		}
+		clustered := patterns(t, people)
+		for i := range people {
+			clustered.Cluster = append(clustered.Cluster, i%12)
+		}
+		if r := jack(clustered, m, 1); r.DF != 11 {
+			t.Errorf("%s: %v degrees of freedom of 12 clusters, want 11", m, r.DF)
 		}
 	}
 }

@@ -63,9 +63,9 @@ func shuffled(s *effect.Study, y []float64, seed uint64) []int {
 
 // Match pairs each treated person with the nearest control on the logit of the
 // propensity score, one to one without replacement, the largest score first,
-// within a caliper of 0.2 standard deviations, and compares the outcome within
-// pairs net of what their covariates still differ by, with errors that take the
-// score as known. Among people of equal scores chance decides, by the seed. The
+// within a caliper of 0.2 standard deviations, and compares the arms of the pairs
+// net of what their covariates still differ by, with errors that take the pairs as
+// clusters and the score as known. Among people of equal scores chance decides, by the seed. The
 // study must be of people, one a pattern: else ErrInvalidParameter. No more pairs
 // within the caliper than covariates: ErrTooFewObservations.
 func Match(s *effect.Study, y []float64, o Options) (Result, error) {

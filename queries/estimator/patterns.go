@@ -46,7 +46,10 @@ func (p Patterns) Study(covariates string) (s *effect.Study, left []string, err 
 	if m.N != len(p.Count) {
 		return nil, nil, fmt.Errorf("estimator: a covariate is missing in %d patterns: %w", len(p.Count)-m.N, analytics.ErrInvalidParameter)
 	}
-	keep := p.estimable(m)
+	keep, apart := p.estimable(m)
+	if apart >= 0 {
+		return nil, nil, fmt.Errorf("estimator: %s is one value in one arm and another in the other: nobody might have had either treatment; drop it only if it decides nothing: %w", m.Names[apart], analytics.ErrNotConverged)
+	}
 	kept := make([]int, 0, m.P)
 	for j := range m.P {
 		if keep[j] {
@@ -94,9 +97,10 @@ const tolerance = 1e-10
 
 // estimable says of each column whether both arms can estimate it beside those
 // before it: by a Cholesky decomposition of each arm's centred products in which
-// a column that fails in either arm stays out of both.
-func (p Patterns) estimable(m *design.Matrix) []bool {
-	keep := make([]bool, m.P)
+// a column that fails in either arm stays out of both. apart is the place of one
+// that tells the arms apart without error, −1 where none does.
+func (p Patterns) estimable(m *design.Matrix) (keep []bool, apart int) {
+	keep, apart = make([]bool, m.P), -1
 	var arms [2]factors
 	for a := range arms {
 		arms[a] = p.factors(m, a == 1)
@@ -110,15 +114,19 @@ func (p Patterns) estimable(m *design.Matrix) []bool {
 		if keep[j] {
 			arms[0].take(j)
 			arms[1].take(j)
+		} else if arms[0].constant(j) && arms[1].constant(j) && arms[0].low[j] != arms[1].low[j] {
+			apart = j
 		}
 	}
-	return keep
+	return keep, apart
 }
 
 // factors is a growing Cholesky decomposition of an arm's products about their
 // means (about zero without an intercept).
 type factors struct {
 	cross [][]float64
+	low   []float64 // of each column
+	high  []float64
 	few   []bool // an indicator with too few people on a side
 	rows  [][]float64
 	next  []float64
@@ -127,12 +135,12 @@ type factors struct {
 }
 
 func (p Patterns) factors(m *design.Matrix, treated bool) factors {
-	f := factors{cross: make([][]float64, m.P), few: make([]bool, m.P)}
+	f := factors{cross: make([][]float64, m.P), few: make([]bool, m.P), low: make([]float64, m.P), high: make([]float64, m.P)}
 	var n float64
 	mean, one := make([]float64, m.P), make([]float64, m.P)
 	indicator := make([]bool, m.P)
 	for j := range indicator {
-		indicator[j] = true
+		indicator[j], f.low[j], f.high[j] = true, math.Inf(1), math.Inf(-1)
 	}
 	for i, c := range p.Count {
 		if p.Treated[i] != treated || c == 0 {
@@ -141,6 +149,7 @@ func (p Patterns) factors(m *design.Matrix, treated bool) factors {
 		n += c
 		for j, v := range m.Row(i) {
 			mean[j] += c * v
+			f.low[j], f.high[j] = math.Min(f.low[j], v), math.Max(f.high[j], v)
 			indicator[j] = indicator[j] && (v == 0 || v == 1)
 			if v == 1 {
 				one[j] += c
@@ -172,6 +181,11 @@ func (p Patterns) factors(m *design.Matrix, treated bool) factors {
 	return f
 }
 
+// constant says whether everybody of the arm has the same value.
+func (f *factors) constant(j int) bool {
+	return f.low[j] == f.high[j]
+}
+
 // allows projects the columns taken out of column j and says whether enough of
 // it is left.
 func (f *factors) allows(j int) bool {
@@ -185,7 +199,7 @@ func (f *factors) allows(j int) bool {
 		f.next[a] = v / f.rows[a][a]
 		f.left -= f.next[a] * f.next[a]
 	}
-	return !f.few[j] && f.cross[j][j] > 0 && f.left > tolerance*f.cross[j][j]
+	return !f.few[j] && !f.constant(j) && f.left > tolerance*f.cross[j][j]
 }
 
 // take adds the column that allows has just projected.

@@ -19,18 +19,6 @@ func intraclassKey(name string, get func(psychometrics.Intraclass) float64) key[
 	})
 }
 
-// end reads one end of limits that may be undefined.
-func end(get func(agreement) *psychometrics.Limits, which func(psychometrics.Limits) float64) func(agreement) *float64 {
-	return func(r agreement) *float64 {
-		l := get(r)
-		if l == nil {
-			return nil
-		}
-		v := which(*l)
-		return &v
-	}
-}
-
 func lowEnd(l psychometrics.Limits) float64  { return l.Low }
 func highEnd(l psychometrics.Limits) float64 { return l.High }
 
@@ -47,11 +35,11 @@ var agreementKeys = []key[agreement]{
 	intraclassKey("icc_low", func(c psychometrics.Intraclass) float64 { return c.Low }),
 	intraclassKey("icc_high", func(c psychometrics.Intraclass) float64 { return c.High }),
 	scalar("ccc", func(r agreement) float64 { return r.CCC }),
-	optional("ccc_low", end(concordanceLimits, lowEnd)),
-	optional("ccc_high", end(concordanceLimits, highEnd)),
+	optional("ccc_low", partOf(concordanceLimits, lowEnd)),
+	optional("ccc_high", partOf(concordanceLimits, highEnd)),
 	scalar("pearson", func(r agreement) float64 { return r.Pearson }),
-	optional("pearson_low", end(pearsonLimits, lowEnd)),
-	optional("pearson_high", end(pearsonLimits, highEnd)),
+	optional("pearson_low", partOf(pearsonLimits, lowEnd)),
+	optional("pearson_high", partOf(pearsonLimits, highEnd)),
 	optional("pearson_p", func(r agreement) *float64 { return r.PearsonP }),
 	scalar("spearman", func(r agreement) float64 { return r.ranks.Value }),
 	optional("spearman_p_t_approx", func(r agreement) *float64 { return r.ranks.P }),

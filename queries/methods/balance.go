@@ -23,10 +23,10 @@ var balanceRows = []struct {
 }{
 	{"mean1", func(c balance.Covariate) any { return c.Mean1 }},
 	{"mean0", func(c balance.Covariate) any { return c.Mean0 }},
-	{"smd_pooled", func(c balance.Covariate) any { return or(c.SMDPooled) }},
-	{"smd_treated", func(c balance.Covariate) any { return or(c.SMDTreated) }},
-	{"smd_binary_var", func(c balance.Covariate) any { return or(c.SMDBinary) }},
-	{"var_ratio", func(c balance.Covariate) any { return or(c.VarianceRatio) }},
+	{"smd_pooled", func(c balance.Covariate) any { return orNil(c.SMDPooled) }},
+	{"smd_treated", func(c balance.Covariate) any { return orNil(c.SMDTreated) }},
+	{"smd_binary_var", func(c balance.Covariate) any { return orNil(c.SMDBinary) }},
+	{"var_ratio", func(c balance.Covariate) any { return orNil(c.VarianceRatio) }},
 	{"ks", func(c balance.Covariate) any { return c.KS }},
 }
 

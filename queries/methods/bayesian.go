@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/lumbar-health/lumbar/analytics/bayes"
+	"github.com/lumbar-health/lumbar/analytics/proportions"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 )
 
@@ -148,7 +149,7 @@ func bayesianFactors() []Method {
 			Checked:   "R package BayesFactor 0.9.12-4.4",
 			PushDown:  "n, Σy, Σy² by group",
 		}}, factorKeys, func(in *Input) (r factor, err error) {
-			one, zero, err := summaries(in)
+			one, zero, err := groups(in)
 			if err != nil {
 				return r, err
 			}
@@ -170,56 +171,21 @@ func bayesianFactors() []Method {
 			Checked:   "R package BayesFactor 0.9.12-4.4",
 			PushDown:  "n and events by group",
 		}}, factorKeys[:1], func(in *Input) (r factor, err error) {
-			one, zero, err := eventCounts(in)
+			one, zero, err := twoCounts(in, "ev")
 			if err != nil {
 				return r, err
 			}
-			r.log, err = bayes.TableFactor([][]float64{{one[0], one[1] - one[0]}, {zero[0], zero[1] - zero[0]}}, 1)
+			r.log, err = bayes.TableFactor([][]float64{
+				{float64(one.Events), float64(one.N - one.Events)},
+				{float64(zero.Events), float64(zero.N - zero.Events)},
+			}, 1)
 			return r, err
 		}),
 	}
 }
 
-// summaries reduces both groups to their moments.
-func summaries(in *Input) (one, zero twosample.Group, err error) {
-	for _, each := range []struct {
-		param string
-		into  *twosample.Group
-	}{{"level1", &one}, {"level0", &zero}} {
-		values, err := in.Split("y", "g", each.param)
-		if err != nil {
-			return one, zero, err
-		}
-		if *each.into, err = twosample.FromRows(values); err != nil {
-			return one, zero, fmt.Errorf("%s: %w", each.param, err)
-		}
-	}
-	return one, zero, nil
-}
-
-// eventCounts returns events and people of both groups.
-func eventCounts(in *Input) (one, zero [2]float64, err error) {
-	for _, each := range []struct {
-		param string
-		into  *[2]float64
-	}{{"level1", &one}, {"level0", &zero}} {
-		values, err := in.Split("ev", "g", each.param)
-		if err != nil {
-			return one, zero, err
-		}
-		for _, v := range values {
-			if v != 0 && v != 1 {
-				return one, zero, fmt.Errorf("role ev: the event must be 1 or 0 in every row: %w", ErrRequest)
-			}
-			each.into[0] += v
-			each.into[1]++
-		}
-	}
-	return one, zero, nil
-}
-
 func runNormalPosterior(in *Input) (r normalPosterior, err error) {
-	one, zero, err := summaries(in)
+	one, zero, err := groups(in)
 	if err != nil {
 		return r, err
 	}
@@ -240,17 +206,17 @@ func runNormalPosterior(in *Input) (r normalPosterior, err error) {
 }
 
 func runBetaPosteriors(in *Input) (r betaPosteriors, err error) {
-	one, zero, err := eventCounts(in)
+	one, zero, err := twoCounts(in, "ev")
 	if err != nil {
 		return r, err
 	}
 	prior := bayes.Beta{A: in.Number("a0", 0), B: in.Number("b0", 0)}
 	for _, each := range []struct {
-		counts   [2]float64
+		counts   proportions.Count
 		law      *bayes.Beta
 		interval *[]float64
 	}{{one, &r.one, &r.interval1}, {zero, &r.zero, &r.interval0}} {
-		if *each.law, err = prior.Update(each.counts[0], each.counts[1]); err != nil {
+		if *each.law, err = prior.Update(float64(each.counts.Events), float64(each.counts.N)); err != nil {
 			return r, err
 		}
 		lower, upper, err := each.law.Interval(0.95)

@@ -1,7 +1,6 @@
 package methods
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/lumbar-health/lumbar/analytics/dist"
@@ -86,10 +85,11 @@ func binomialMethods() []Method {
 func countEvents(in *Input) ([]string, []funnel.Count, error) {
 	labels := in.Labels("pr")
 	counts := make([]funnel.Count, len(labels.Levels))
-	for i, y := range in.Numbers("y") {
-		if y != 0 && y != 1 {
-			return nil, nil, fmt.Errorf("role y: the event must be 1 or 0 in every row: %w", ErrRequest)
-		}
+	outcome := in.Numbers("y")
+	if err := binary("y", outcome); err != nil {
+		return nil, nil, err
+	}
+	for i, y := range outcome {
 		c := &counts[labels.Codes[i]]
 		c.N++
 		c.Events += int64(y)

@@ -116,12 +116,13 @@ func causalMethods() []Method {
 }
 
 func runUnadjusted(in *Input) (welch, error) {
+	treated := in.Numbers("tr")
+	if err := binary("tr", treated); err != nil {
+		return welch{}, err
+	}
 	var arms [2][]float64
 	y := in.Numbers("y")
-	for i, t := range in.Numbers("tr") {
-		if t != 0 && t != 1 {
-			return welch{}, errTreatment()
-		}
+	for i, t := range treated {
 		arms[int(t)] = append(arms[int(t)], y[i])
 	}
 	g1, err := twosample.FromRows(arms[1])
@@ -184,10 +185,8 @@ func runANCOVA(in *Input) (ancovaResult, error) {
 // adjusted fits an outcome on the treatment and covariates and returns the
 // treatment's coefficient with HC3 errors, and its model-based standard error.
 func adjusted(in *Input, outcome, formula string) (t analytics.Test, classical float64, err error) {
-	for _, t := range in.Numbers("tr") {
-		if t != 0 && t != 1 {
-			return analytics.Test{}, 0, errTreatment()
-		}
+	if err := binary("tr", in.Numbers("tr")); err != nil {
+		return t, 0, err
 	}
 	covariates, err := design.Parse(formula)
 	if err != nil {
@@ -207,7 +206,7 @@ func adjusted(in *Input, outcome, formula string) (t analytics.Test, classical f
 	}
 	place := m.Assigned(1)
 	if len(place) != 1 {
-		return t, 0, errTreatment()
+		return t, 0, errBinary("tr")
 	}
 	robust, err := fit.HC(linear.HC3)
 	if err != nil {
@@ -215,8 +214,4 @@ func adjusted(in *Input, outcome, formula string) (t analytics.Test, classical f
 	}
 	t, err = fit.Estimate(place[0], robust, 0.95)
 	return t, sqrt(fit.Covariance().At(place[0], place[0])), err
-}
-
-func errTreatment() error {
-	return fmt.Errorf("role tr: the treatment must be 1 or 0 in every row: %w", ErrRequest)
 }

@@ -55,7 +55,7 @@ var causalParams = map[string]any{
 }
 
 func causalRequest(m Method, table *design.Table) Request {
-	req := Request{Table: table, Roles: map[string]string{"y": "y", "tr": "tr", "a": "kind", "nc": "x"}, Params: map[string]any{}}
+	req := Request{Table: table, Roles: map[string]string{"y": "y", "tr": "tr", "a": "kind", "nc": "y"}, Params: map[string]any{}}
 	for name, v := range causalParams {
 		req.Params[name] = v
 	}

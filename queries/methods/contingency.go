@@ -28,14 +28,6 @@ func commonKey(name string, get func(stratified) *proportions.Common) key[strati
 	}}
 }
 
-// orNil is the number or null.
-func orNil(v *float64) any {
-	if v == nil {
-		return nil
-	}
-	return *v
-}
-
 var stratifiedKeys = []key[stratified]{
 	commonKey("OR", func(r stratified) *proportions.Common { return r.OddsRatio }),
 	value("cmh", Object, func(r stratified) any {

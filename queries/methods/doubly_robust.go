@@ -1,8 +1,6 @@
 package methods
 
 import (
-	"fmt"
-
 	"github.com/lumbar-health/lumbar/analytics/doublyrobust"
 	"github.com/lumbar-health/lumbar/analytics/glm"
 	"github.com/lumbar-health/lumbar/analytics/propensity"
@@ -43,23 +41,6 @@ var gcompArmKeys = []key[doublyrobust.GComputation]{
 	scalar("att", func(r doublyrobust.GComputation) float64 { return r.Treated }),
 	scalar("se_ate_m_estimation", func(r doublyrobust.GComputation) float64 { return r.StdErr }),
 	scalar("se_att_m_estimation", func(r doublyrobust.GComputation) float64 { return r.TreatedStdErr }),
-}
-
-var gcompLinearKeys = []key[glm.Margins]{
-	scalar("mu1", func(r glm.Margins) float64 { return r.Treated }),
-	scalar("mu0", func(r glm.Margins) float64 { return r.Control }),
-	scalar("difference", func(r glm.Margins) float64 { return r.Difference }),
-	scalar("se_delta", func(r glm.Margins) float64 { return r.StdErr }),
-	optional("ratio", func(r glm.Margins) *float64 { return when(r.HasRatio, r.Ratio) }),
-	optional("se_log_ratio_delta", func(r glm.Margins) *float64 { return when(r.HasRatio, r.StdErrLogRatio) }),
-	scalar("se_difference_m_estimation", func(r glm.Margins) float64 { return r.StdErrM }),
-}
-
-func when(has bool, v float64) *float64 {
-	if !has {
-		return nil
-	}
-	return &v
 }
 
 var singleModelKeys = []key[doublyrobust.Joint]{
@@ -152,16 +133,6 @@ func withOutcome[R any](score string, estimate func(s twoArms, family glm.Family
 	}
 }
 
-// isBinary refuses outcomes other than 0 and 1.
-func isBinary(y []float64) error {
-	for _, v := range y {
-		if v != 0 && v != 1 {
-			return fmt.Errorf("role y: the outcome must be 1 or 0 in every row: %w", ErrRequest)
-		}
-	}
-	return nil
-}
-
 func doublyRobustMethods() []Method {
 	both := []Param{scoreParam, outcomeParam}
 	out := []Method{
@@ -194,7 +165,7 @@ func doublyRobustMethods() []Method {
 }
 
 func runSingleModel(s twoArms, _ glm.Family) (r doublyrobust.Joint, err error) {
-	if err := isBinary(s.y); err != nil {
+	if err := binary("y", s.y); err != nil {
 		return r, err
 	}
 	return doublyrobust.SingleModel(s.Study, glm.Binomial, propensity.Options{})
@@ -233,7 +204,7 @@ func binaryMethods(both []Param) []Method {
 			Checked:   "golden/lib.R",
 			PushDown:  cellsPush,
 		}}, tmleKeys, bothModels(func(s twoArms, _ glm.Family) (r doublyrobust.TMLE, err error) {
-			if err := isBinary(s.y); err != nil {
+			if err := binary("y", s.y); err != nil {
 				return r, err
 			}
 			return doublyrobust.Targeted(s.Study, propensity.Options{})
@@ -264,7 +235,7 @@ func gComputationMethods() []Method {
 			Reference: "Snowden, Rose and Mortimer (2011), doi:10.1093/aje/kwq472; Ge and others (2011), doi:10.1177/009286151104500409",
 			Checked:   "golden/lib.R",
 			PushDown:  cellsPush,
-		}}, gcompLinearKeys, withOutcome("", func(s twoArms, _ glm.Family) (glm.Margins, error) {
+		}}, marginKeys, withOutcome("", func(s twoArms, _ glm.Family) (glm.Margins, error) {
 			return doublyrobust.Standardised(s.Study, glm.Gaussian, propensity.Options{})
 		})),
 	}

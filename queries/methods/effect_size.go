@@ -10,16 +10,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 )
 
-// glass reads a part of Glass's delta, which may be undefined.
-func glass(get func(twosample.Standardised) float64) func(twosample.Effects) *float64 {
-	return func(e twosample.Effects) *float64 {
-		if e.Glass == nil {
-			return nil
-		}
-		v := get(*e.Glass)
-		return &v
-	}
-}
+func glass(e twosample.Effects) *twosample.Standardised { return e.Glass }
 
 var effectSizeKeys = []key[twosample.Effects]{
 	scalar("d", func(e twosample.Effects) float64 { return e.Cohen.Value }),
@@ -30,9 +21,9 @@ var effectSizeKeys = []key[twosample.Effects]{
 	scalar("g_ci_high", func(e twosample.Effects) float64 { return e.Hedges.Upper }),
 	scalar("J_exact", func(e twosample.Effects) float64 { return e.J }),
 	scalar("J_approx", func(e twosample.Effects) float64 { return e.JApprox }),
-	optional("glass_delta", glass(func(s twosample.Standardised) float64 { return s.Value })),
-	optional("glass_ci_low", glass(func(s twosample.Standardised) float64 { return s.Lower })),
-	optional("glass_ci_high", glass(func(s twosample.Standardised) float64 { return s.Upper })),
+	optional("glass_delta", partOf(glass, func(s twosample.Standardised) float64 { return s.Value })),
+	optional("glass_ci_low", partOf(glass, func(s twosample.Standardised) float64 { return s.Lower })),
+	optional("glass_ci_high", partOf(glass, func(s twosample.Standardised) float64 { return s.Upper })),
 	scalar("escalc_g", func(e twosample.Effects) float64 { return e.Hedges.Value }),
 	scalar("escalc_var_LS", func(e twosample.Effects) float64 { return e.HedgesVariance }),
 }
@@ -46,18 +37,6 @@ var smdKeys = []key[twosample.Balance]{
 type spreads struct {
 	ratio                 twosample.VarianceRatio
 	fromMedian, fromMeans *ksample.FTest
-}
-
-// partOf reads a part of a test that may be undefined.
-func partOf[R any](test func(R) *ksample.FTest, get func(ksample.FTest) float64) func(R) *float64 {
-	return func(r R) *float64 {
-		t := test(r)
-		if t == nil {
-			return nil
-		}
-		v := get(*t)
-		return &v
-	}
 }
 
 func statisticF(t ksample.FTest) float64 { return t.F }

@@ -26,15 +26,6 @@ func tested(m *glm.Model, cov linear.Sym) (coefficients, error) {
 	return c, nil
 }
 
-// errorsOf are the square roots of a covariance's diagonal.
-func errorsOf(names []string, cov linear.Sym) Named {
-	n := Named{Names: names}
-	for k := range names {
-		n.Values = append(n.Values, math.Sqrt(cov.At(k, k)))
-	}
-	return n
-}
-
 // normalDF is what tables of a Wald test print as degrees of freedom: those of
 // the normal law.
 func normalDF[R any](R) float64 { return math.Inf(1) }
@@ -64,9 +55,9 @@ var logisticKeys = append(coefficientKeys(func(r logisticResult) coefficients { 
 	scalar("null_deviance", func(r logisticResult) float64 { return r.model.NullDeviance }),
 	scalar("loglik", func(r logisticResult) float64 { return r.logLik }),
 	scalar("aic", func(r logisticResult) float64 { return 2 * (float64(r.model.P) - r.logLik) }),
-	optional("lr_chi2", func(r logisticResult) *float64 { return where(r.ratio.DF > 0, r.ratio.Statistic) }),
-	optional("lr_df", func(r logisticResult) *float64 { return where(r.ratio.DF > 0, r.ratio.DF) }),
-	optional("lr_p", func(r logisticResult) *float64 { return where(r.ratio.DF > 0, r.ratio.P) }),
+	optional("lr_chi2", func(r logisticResult) *float64 { return given(r.ratio.DF > 0, r.ratio.Statistic) }),
+	optional("lr_df", func(r logisticResult) *float64 { return given(r.ratio.DF > 0, r.ratio.DF) }),
+	optional("lr_p", func(r logisticResult) *float64 { return given(r.ratio.DF > 0, r.ratio.P) }),
 	scalar("c_statistic", func(r logisticResult) float64 { return r.performance.CStatistic }),
 	scalar("brier", func(r logisticResult) float64 { return r.performance.Brier }),
 	scalar("mcfadden", func(r logisticResult) float64 { return r.performance.McFadden }),

@@ -3,6 +3,7 @@ package methods
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics/cells"
 	"github.com/lumbar-health/lumbar/analytics/design"
@@ -37,23 +38,16 @@ var riskDifferenceKeys = append(coefficientKeys(func(r riskDifferences) coeffici
 var robustMarginKeys = []key[glm.Margins]{
 	scalar("difference", func(r glm.Margins) float64 { return r.Difference }),
 	scalar("se_delta", func(r glm.Margins) float64 { return r.StdErr }),
-	optional("ratio", func(r glm.Margins) *float64 { return where(r.HasRatio, r.Ratio) }),
-	optional("se_log_ratio_delta", func(r glm.Margins) *float64 { return where(r.HasRatio, r.StdErrLogRatio) }),
+	optional("ratio", func(r glm.Margins) *float64 { return given(r.HasRatio, r.Ratio) }),
+	optional("se_log_ratio_delta", func(r glm.Margins) *float64 { return given(r.HasRatio, r.StdErrLogRatio) }),
 }
 
-var marginKeys = append([]key[glm.Margins]{
+var marginKeys = slices.Concat([]key[glm.Margins]{
 	scalar("mu1", func(r glm.Margins) float64 { return r.Treated }),
 	scalar("mu0", func(r glm.Margins) float64 { return r.Control }),
+}, robustMarginKeys, []key[glm.Margins]{
 	scalar("se_difference_m_estimation", func(r glm.Margins) float64 { return r.StdErrM }),
-}, robustMarginKeys...)
-
-// where is v, or nothing.
-func where(ok bool, v float64) *float64 {
-	if !ok {
-		return nil
-	}
-	return &v
-}
+})
 
 // marginMethods are adjusted risks, their differences and ratios.
 func marginMethods() []Method {

@@ -101,42 +101,6 @@ const (
 	Truth Shape = "true_or_false"
 )
 
-// Key is one key of an answer; an Optional one may be null, an Open one is a
-// limit that may be infinite.
-type Key struct {
-	Name     string
-	Shape    Shape
-	Optional bool
-	Open     bool
-}
-
-// key maps one field of a result to its key.
-type key[R any] struct {
-	Key
-	get func(R) any
-}
-
-func scalar[R any](name string, get func(R) float64) key[R] {
-	return key[R]{Key{Name: name, Shape: Scalar}, func(r R) any { return get(r) }}
-}
-
-func limit[R any](name string, get func(R) float64) key[R] {
-	return key[R]{Key{Name: name, Shape: Scalar, Open: true}, func(r R) any { return get(r) }}
-}
-
-func optional[R any](name string, get func(R) *float64) key[R] {
-	return key[R]{Key{Name: name, Shape: Scalar, Optional: true}, func(r R) any {
-		if v := get(r); v != nil {
-			return *v
-		}
-		return nil
-	}}
-}
-
-func value[R any](name string, shape Shape, get func(R) any) key[R] {
-	return key[R]{Key{Name: name, Shape: shape}, get}
-}
-
 // spec is what define needs beside keys and function.
 type spec struct {
 	name   string

@@ -65,7 +65,7 @@ var randomInterceptKeys = []key[linearMixed]{
 
 var maximumLikelihoodKeys = []key[linearMixed]{
 	mixedValues,
-	value("se", ByName, func(r linearMixed) any { return Named{r.model.Names, hazardErrors(r.model.Cov)} }),
+	value("se", ByName, func(r linearMixed) any { return Named{r.model.Names, fullErrors(r.model.Cov)} }),
 	betweenVar, residualVar,
 	scalar("loglik", func(r linearMixed) float64 { v, _, _ := r.model.LogLik(); return v }),
 	scalar("aic", func(r linearMixed) float64 { _, v, _ := r.model.LogLik(); return v }),
@@ -102,7 +102,7 @@ type logisticMixed = *mixed.Logistic
 
 var logisticMixedKeys = []key[logisticMixed]{
 	value("estimate", ByName, func(r logisticMixed) any { return Named{r.Names, r.Coef} }),
-	value("se", ByName, func(r logisticMixed) any { return Named{r.Names, hazardErrors(r.Cov)} }),
+	value("se", ByName, func(r logisticMixed) any { return Named{r.Names, fullErrors(r.Cov)} }),
 	scalar("var_intercept", func(r logisticMixed) float64 { return r.Variance }),
 	scalar("loglik", func(r logisticMixed) float64 { return r.LogLik }),
 }
@@ -110,26 +110,28 @@ var logisticMixedKeys = []key[logisticMixed]{
 var mixedFormula = []Param{{Name: "formula", Kind: Formula, Help: "an R formula with one random term, such as odi ~ arm * week + (1 | id)"}}
 
 func mixedMethods() []Method {
-	return slices.Concat(linearMixedMethods(), repeatedMethods(), providerEffectMethods())
+	return slices.Concat(linearMixedMethods(), smallSampleMethods(), repeatedMethods(), providerEffectMethods())
 }
 
+// What the pages of linear mixed models share.
+const (
+	mixedPushed    = "n, Σx, Σy by group, and X′X, X′y, y′y"
+	mixedEquation  = "y = Xb + Zu + e,  u ~ N(0, D) within groups"
+	mixedReference = "Bates, Mächler, Bolker and Walker (2015), doi:10.18637/jss.v067.i01"
+	mixedAssumes   = "Normal group effects and residuals; groups independent; missing outcomes at random given what the model holds."
+)
+
 func linearMixedMethods() []Method {
-	const (
-		pushed    = "n, Σx, Σy by group, and X′X, X′y, y′y"
-		formula   = "y = Xb + Zu + e,  u ~ N(0, D) within groups"
-		reference = "Bates, Mächler, Bolker and Walker (2015), doi:10.18637/jss.v067.i01"
-		assumes   = "Normal group effects and residuals; groups independent; missing outcomes at random given what the model holds."
-	)
 	return []Method{
 		define("mixed", spec{name: "lmm_random_intercept_reml", params: mixedFormula, page: Page{
 			Title:     "Linear mixed model, random intercept",
 			When:      "Repeated scores of the same people, or patients within providers.",
 			Variant:   "REML by the profiled likelihood with exact gradient; Satterthwaite's degrees of freedom; predicted effects with conditional standard deviations, of the first five groups by name. A variance of zero is flagged singular. Our own: no kept library has it.",
-			Assumes:   assumes,
-			Formula:   formula,
-			Reference: reference + "; Kuznetsova, Brockhoff and Christensen (2017), doi:10.18637/jss.v082.i13",
+			Assumes:   mixedAssumes,
+			Formula:   mixedEquation,
+			Reference: mixedReference + "; Kuznetsova, Brockhoff and Christensen (2017), doi:10.18637/jss.v082.i13",
 			Checked:   "R packages lme4 1.1-31 and lmerTest 3.1-3",
-			PushDown:  pushed,
+			PushDown:  mixedPushed,
 		}}, randomInterceptKeys, func(in *Input) (r linearMixed, err error) {
 			if r, err = fitMixed(in, 1, true); err != nil {
 				return r, err
@@ -141,19 +143,19 @@ func linearMixedMethods() []Method {
 			Title:     "Linear mixed model by maximum likelihood",
 			When:      "To compare models of different fixed terms by their likelihood; estimate with REML.",
 			Variant:   "As lmm_random_intercept_reml, unrestricted; criteria count every variance, n is the rows.",
-			Assumes:   assumes,
-			Formula:   formula,
-			Reference: reference,
+			Assumes:   mixedAssumes,
+			Formula:   mixedEquation,
+			Reference: mixedReference,
 			Checked:   "R package lme4 1.1-31",
-			PushDown:  pushed,
+			PushDown:  mixedPushed,
 		}}, maximumLikelihoodKeys, func(in *Input) (linearMixed, error) { return fitMixed(in, 1, false) }),
 		define("mixed", spec{name: "lmm_random_slope_reml", params: mixedFormula, page: Page{
 			Title:     "Linear mixed model, random intercept and slope",
 			When:      "People's own trajectories: does the average slope differ between arms?",
 			Variant:   "REML, unstructured 2×2 covariance, Satterthwaite's degrees of freedom; singular fits are flagged, not failed.",
-			Assumes:   assumes + " A straight line for each person.",
-			Formula:   formula,
-			Reference: reference,
+			Assumes:   mixedAssumes + " A straight line for each person.",
+			Formula:   mixedEquation,
+			Reference: mixedReference,
 			Checked:   "R packages lme4 1.1-31 and lmerTest 3.1-3",
 			PushDown:  "Z′Z, Z′X, Z′y by group, and X′X, X′y, y′y",
 		}}, randomSlopeKeys, func(in *Input) (r linearMixed, err error) {
@@ -162,15 +164,21 @@ func linearMixedMethods() []Method {
 			}
 			return r, r.satterthwaite()
 		}),
+	}
+}
+
+// smallSampleMethods are the models for few people or an outcome of two values.
+func smallSampleMethods() []Method {
+	return []Method{
 		define("mixed", spec{name: "lmm_kenward_roger", params: mixedFormula, page: Page{
 			Title:     "Kenward–Roger tests of a mixed model",
 			When:      "Fewer than about 200 people or few providers: small-sample errors and degrees of freedom.",
 			Variant:   "REML; adjusted covariance and degrees of freedom at the expected information; one random term of one or two columns.",
-			Assumes:   assumes,
+			Assumes:   mixedAssumes,
 			Formula:   "Φ_A = Φ + 2Φ{Σw_ab(Q_ab − P_aΦP_b)}Φ",
 			Reference: "Kenward and Roger (1997), doi:10.2307/2533558",
 			Checked:   "R package pbkrtest 0.5.2",
-			PushDown:  pushed,
+			PushDown:  mixedPushed,
 		}}, kenwardRogerKeys, func(in *Input) (r linearMixed, err error) {
 			if r, err = fitMixed(in, 0, true); err != nil {
 				return r, err

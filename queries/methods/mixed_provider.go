@@ -1,8 +1,6 @@
 package methods
 
 import (
-	"fmt"
-
 	"github.com/lumbar-health/lumbar/analytics"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/mixed"
@@ -114,19 +112,18 @@ func runProviderEffects(in *Input) (r providerEffects, err error) {
 }
 
 func runShrunkenRates(in *Input) (r shrunkenRates, err error) {
-	provider := in.Labels("pr")
-	events, people := make([]float64, len(provider.Levels)), make([]float64, len(provider.Levels))
-	for i, y := range in.Numbers("y") {
-		if y != 0 && y != 1 {
-			return r, fmt.Errorf("role y: row %d is not 0 or 1: %w", i+1, ErrRequest)
-		}
-		events[provider.Codes[i]] += y
-		people[provider.Codes[i]]++
+	providers, counts, err := countEvents(in)
+	if err != nil {
+		return r, err
+	}
+	events, people := make([]float64, len(counts)), make([]float64, len(counts))
+	for k, c := range counts {
+		events[k], people[k] = float64(c.Events), float64(c.N)
 	}
 	if r.law, err = mixed.FitBetaBinomial(events, people, mixed.Options{}); err != nil {
 		return r, err
 	}
-	r.providers = provider.Levels
+	r.providers = providers
 	for k := range events {
 		e, err := r.law.Posterior(events[k], people[k], 0.95)
 		if err != nil {

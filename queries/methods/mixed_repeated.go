@@ -53,7 +53,7 @@ var repeatedKeys = []key[repeated]{
 		if !r.gls {
 			return nil, nil
 		}
-		return r.model.Names, hazardErrors(r.model.Cov)
+		return r.model.Names, fullErrors(r.model.Cov)
 	}),
 	{Key{Name: "contrasts", Shape: Object, Optional: true}, func(r repeated) any {
 		if r.names == nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/cells"
 	"github.com/lumbar-health/lumbar/analytics/describe"
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/linear"
@@ -13,7 +14,7 @@ import (
 // typeII is an analysis of variance with its residual line.
 type typeII struct {
 	terms []linear.TermTest
-	fit   *linear.Rows
+	fit   *linear.Compact
 }
 
 // lines lists one number a term, with the residuals' at the end (nil: none).
@@ -117,7 +118,7 @@ func modelMethods() []Method {
 			Checked:   "R package car 3.1-1",
 			PushDown:  "X′X, X′y, y′y",
 		}}, typeIIKeys, func(in *Input) (r typeII, err error) {
-			if r.fit, err = fitRows(in, "formula"); err != nil {
+			if r.fit, err = fitCompact(in, "formula"); err != nil {
 				return r, err
 			}
 			r.terms, err = linear.TypeII(r.fit)
@@ -133,7 +134,7 @@ func modelMethods() []Method {
 			Checked:   "R package car 3.1-1",
 			PushDown:  "X′X",
 		}}, vifKeys, func(in *Input) ([]linear.Inflation, error) {
-			fit, err := fitRows(in, "formula")
+			fit, err := fitCompact(in, "formula")
 			if err != nil {
 				return nil, err
 			}
@@ -173,13 +174,16 @@ func shapedMethods() []Method {
 			Formula:   "y = τt + (x−x̄)′b + t(x−x̄)′c + e",
 			Reference: "Lin (2013), doi:10.1214/12-AOAS583",
 			Checked:   "R package estimatr 1.0.0",
-			PushDown:  gram + ", then Σwᵢeᵢ²xᵢxᵢ′",
+			PushDown:  "people by covariates and treatment with n, Σy, Σy²",
 		}}, linKeys, func(in *Input) (analytics.Test, error) {
 			m, err := in.Design("formula")
 			if err != nil {
 				return analytics.Test{}, err
 			}
-			return linear.Interacted(m, m.Place(in.Text("trt", "")), 0.95)
+			if m.Y == nil {
+				return analytics.Test{}, fmt.Errorf("param formula: no response: %w", ErrRequest)
+			}
+			return linear.Interacted(cells.FromRows(m), m.Place(in.Text("trt", "")), 0.95)
 		}),
 		define("linear models", spec{name: "restricted_cubic_spline_4_knots", roles: []Role{{Name: "y", Kind: Numeric, Help: "the outcome"}, {Name: "x", Kind: Numeric, Help: "the covariate"}}, page: Page{
 			Title:     "Restricted cubic spline",
@@ -235,6 +239,15 @@ func runSpline(in *Input) (splineResult, error) {
 	}
 	r.test, err = linear.CompareRows(straight, bent)
 	return r, err
+}
+
+// fitCompact is fitRows reduced to what a test of terms needs.
+func fitCompact(in *Input, param string) (*linear.Compact, error) {
+	fit, err := fitRows(in, param)
+	if err != nil {
+		return nil, err
+	}
+	return fit.Compact()
 }
 
 func fitTable(t *design.Table, formula string) (*linear.Rows, error) {

@@ -111,7 +111,7 @@ func proportionMethods() []Method {
 			Checked:   "R 4.2.2, stats::prop.test, binom.test, qbeta",
 			PushDown:  pushed,
 		}}, singleKeys, func(in *Input) (proportions.Single, error) {
-			c, err := eventsOf(in, "level1")
+			c, err := eventsOf(in, "y", "level1")
 			if err != nil {
 				return proportions.Single{}, err
 			}
@@ -144,7 +144,7 @@ func ratioMethods() []Method {
 			Checked:   "golden/lib.R",
 			PushDown:  pushed,
 		}}, twoRatioKeys, func(in *Input) (proportions.Ratios, error) {
-			one, zero, err := twoCounts(in)
+			one, zero, err := twoCounts(in, "y")
 			if err != nil {
 				return proportions.Ratios{}, err
 			}
@@ -160,7 +160,7 @@ func ratioMethods() []Method {
 			Checked:   "R 4.2.2, stats::chisq.test, fisher.test; golden/lib.R",
 			PushDown:  pushed,
 		}}, twoByTwoKeys, func(in *Input) (proportions.TwoByTwo, error) {
-			one, zero, err := twoCounts(in)
+			one, zero, err := twoCounts(in, "y")
 			if err != nil {
 				return proportions.TwoByTwo{}, err
 			}
@@ -170,8 +170,8 @@ func ratioMethods() []Method {
 }
 
 // eventsOf counts the events in one level of g.
-func eventsOf(in *Input, param string) (proportions.Count, error) {
-	y, err := in.Split("y", "g", param)
+func eventsOf(in *Input, role, param string) (proportions.Count, error) {
+	y, err := in.Split(role, "g", param)
 	if err != nil {
 		return proportions.Count{}, err
 	}
@@ -182,16 +182,16 @@ func eventsOf(in *Input, param string) (proportions.Count, error) {
 	return c, nil
 }
 
-func twoCounts(in *Input) (one, zero proportions.Count, err error) {
-	if one, err = eventsOf(in, "level1"); err != nil {
+func twoCounts(in *Input, role string) (one, zero proportions.Count, err error) {
+	if one, err = eventsOf(in, role, "level1"); err != nil {
 		return one, zero, err
 	}
-	zero, err = eventsOf(in, "level0")
+	zero, err = eventsOf(in, role, "level0")
 	return one, zero, err
 }
 
 func runDifference(in *Input) (difference, error) {
-	one, zero, err := twoCounts(in)
+	one, zero, err := twoCounts(in, "y")
 	if err != nil {
 		return difference{}, err
 	}

@@ -232,5 +232,9 @@ func runFixedEffects(in *Input) (quasi.FixedEffects, error) {
 	if place < 0 {
 		return quasi.FixedEffects{}, fmt.Errorf("param term: the formula has no coefficient %q: %w", term, ErrRequest)
 	}
-	return quasi.TwoWay(fit, place, codesOf(in.Labels("cl"), fit.Design))
+	along, err := fit.Along(place, codesOf(in.Labels("cl"), fit.Design))
+	if err != nil {
+		return quasi.FixedEffects{}, err
+	}
+	return quasi.TwoWay(fit.Fit, place, along)
 }

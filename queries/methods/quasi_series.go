@@ -174,12 +174,3 @@ func runSegmented(in *Input) (r segmented, err error) {
 	r.ljungBox = timeseries.LjungBox(r.autocorrelations, r.fit.N)
 	return r, nil
 }
-
-// stdErrors are the roots of a covariance's diagonal.
-func stdErrors(cov linear.Sym) []float64 {
-	out := make([]float64, cov.N)
-	for j := range out {
-		out[j] = math.Sqrt(cov.At(j, j))
-	}
-	return out
-}

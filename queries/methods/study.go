@@ -59,12 +59,10 @@ func (in *Input) study(scoreFormula, outcomeFormula string, besides []string) (t
 	}
 	treatment, ok := s.table.Column(in.roles["tr"])
 	if !ok || treatment.IsFactor() {
-		return s, errTreatment()
+		return s, errBinary("tr")
 	}
-	for _, t := range treatment.Values {
-		if t != 0 && t != 1 {
-			return s, errTreatment()
-		}
+	if err := binary("tr", treatment.Values); err != nil {
+		return s, err
 	}
 	if y, has := s.table.Column(in.roles["y"]); has && in.method.role("y") {
 		s.y = y.Values
@@ -149,10 +147,16 @@ func warningsKey[R any](get func(R) []string) key[R] {
 	})
 }
 
-// or is a number that may be undefined.
-func or(v *float64) any {
-	if v == nil {
-		return nil
+// binary refuses a role's values other than 0 and 1.
+func binary(role string, values []float64) error {
+	for _, v := range values {
+		if v != 0 && v != 1 {
+			return errBinary(role)
+		}
 	}
-	return *v
+	return nil
+}
+
+func errBinary(role string) error {
+	return fmt.Errorf("role %s: the column must be 1 or 0 in every row: %w", role, ErrRequest)
 }

@@ -2,7 +2,6 @@ package methods
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics"
@@ -164,9 +163,6 @@ func (g grid) contrast(f design.Formula, level string) ([]float64, error) {
 			levels[c.Name] = c.Levels
 		}
 	}
-	if c, ok := g.table.Column(g.subgroup); ok && strings.Contains(f.String(), "factor("+g.subgroup+")") {
-		levels[g.subgroup] = design.AsFactor(c).Levels
-	}
 	terms, err := f.Terms(levels, nil)
 	if err != nil {
 		return nil, err
@@ -196,8 +192,6 @@ func (g grid) at(t moments.Term, treatment float64, level string) float64 {
 			x = 1 / float64(len(design.AsFactor(c).Levels))
 		case factor.Column == g.treatment:
 			x = treatment
-		case factor.Column == g.subgroup:
-			x, _ = strconv.ParseFloat(level, 64)
 		default:
 			x = mean(c.Values)
 		}

@@ -81,15 +81,15 @@ var fineGrayKeys = []key[fineGray]{
 		return Named{r.crr.Names, r.by(func(t analytics.Test) float64 { return dist.NormalTwoSided(t.Statistic) })}
 	}),
 	value("finegray_coxph_breslow_estimate", ByName, func(r fineGray) any { return Named{r.breslow.Names, r.breslow.Coef} }),
-	value("finegray_coxph_breslow_robust_se", ByName, func(r fineGray) any { return Named{r.breslow.Names, hazardErrors(r.robust)} }),
+	value("finegray_coxph_breslow_robust_se", ByName, func(r fineGray) any { return Named{r.breslow.Names, fullErrors(r.robust)} }),
 	value("finegray_coxph_efron_estimate", ByName, func(r fineGray) any { return Named{r.efron.Names, r.efron.Coef} }),
 }
 
 var causeSpecificKeys = []key[[2]*survival.Model]{
 	value("cause1", ByName, func(r [2]*survival.Model) any { return Named{r[0].Names, r[0].Coef} }),
-	value("cause1_se", ByName, func(r [2]*survival.Model) any { return Named{r[0].Names, hazardErrors(r[0].Cov)} }),
+	value("cause1_se", ByName, func(r [2]*survival.Model) any { return Named{r[0].Names, fullErrors(r[0].Cov)} }),
 	value("cause2", ByName, func(r [2]*survival.Model) any { return Named{r[1].Names, r[1].Coef} }),
-	value("cause2_se", ByName, func(r [2]*survival.Model) any { return Named{r[1].Names, hazardErrors(r[1].Cov)} }),
+	value("cause2_se", ByName, func(r [2]*survival.Model) any { return Named{r[1].Names, fullErrors(r[1].Cov)} }),
 }
 
 func competingMethods() []Method {

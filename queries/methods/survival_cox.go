@@ -92,27 +92,6 @@ func (r cox) byTerm(get func(survival.Proportionality) float64) any {
 	return n
 }
 
-// hazardErrors are the roots of a covariance's diagonal.
-func hazardErrors(cov []float64) []float64 {
-	p := int(math.Round(math.Sqrt(float64(len(cov)))))
-	out := make([]float64, p)
-	for j := range out {
-		out[j] = math.Sqrt(cov[j*p+j])
-	}
-	return out
-}
-
-// maybe is a key of names that is null where the result has none.
-func maybe[R any](name string, get func(R) (names []string, values []float64)) key[R] {
-	return key[R]{Key{Name: name, Shape: ByName, Optional: true}, func(r R) any {
-		names, values := get(r)
-		if names == nil {
-			return nil
-		}
-		return Named{names, values}
-	}}
-}
-
 var coxKeys = []key[cox]{
 	value("estimate", ByName, func(r cox) any { return r.by(func(t analytics.Test) float64 { return t.Value }) }),
 	value("se", ByName, func(r cox) any { return r.by(func(t analytics.Test) float64 { return t.StdErr }) }),
@@ -124,9 +103,9 @@ var coxKeys = []key[cox]{
 	scalar("loglik", func(r cox) float64 { return r.efron.LogLik }),
 	scalar("score_test", func(r cox) float64 { return r.efron.Score }),
 	scalar("wald_test", func(r cox) float64 { return r.efron.Wald }),
-	value("robust_se", ByName, func(r cox) any { return Named{r.efron.Names, hazardErrors(r.robust)} }),
+	value("robust_se", ByName, func(r cox) any { return Named{r.efron.Names, fullErrors(r.robust)} }),
 	value("breslow_estimate", ByName, func(r cox) any { return Named{r.breslow.Names, r.breslow.Coef} }),
-	value("breslow_se", ByName, func(r cox) any { return Named{r.breslow.Names, hazardErrors(r.breslow.Cov)} }),
+	value("breslow_se", ByName, func(r cox) any { return Named{r.breslow.Names, fullErrors(r.breslow.Cov)} }),
 	scalar("breslow_loglik", func(r cox) float64 { return r.breslow.LogLik }),
 	value("zph_chi2", ByName, func(r cox) any {
 		return r.byTerm(func(t survival.Proportionality) float64 { return t.ChiSquared })
@@ -145,13 +124,13 @@ var coxKeys = []key[cox]{
 		if r.stratified == nil {
 			return nil, nil
 		}
-		return r.stratified.Names, hazardErrors(r.stratified.Cov)
+		return r.stratified.Names, fullErrors(r.stratified.Cov)
 	}),
 	maybe("cluster_robust_se", func(r cox) ([]string, []float64) {
 		if r.cluster == nil {
 			return nil, nil
 		}
-		return r.efron.Names, hazardErrors(r.cluster)
+		return r.efron.Names, fullErrors(r.cluster)
 	}),
 }
 
@@ -296,6 +275,9 @@ func runWeightedSurvival(in *Input) (r weightedSurvival, err error) {
 		return r, err
 	}
 	treated := in.Numbers("tr")
+	if err := binary("tr", treated); err != nil {
+		return r, err
+	}
 	n := m.N
 	cohort := &survival.Cohort{Names: []string{"tr"}, X: make([]float64, n), Time: make([]float64, n), Cause: make([]int, n), Weight: make([]float64, n)}
 	whole := *cohort // the curves' weights
@@ -303,9 +285,6 @@ func runWeightedSurvival(in *Input) (r weightedSurvival, err error) {
 	arms := make([]int, n)
 	var share float64
 	for i, row := range m.Rows {
-		if treated[row] != 0 && treated[row] != 1 {
-			return r, errTreatment()
-		}
 		cohort.X[i], arms[i] = treated[row], int(treated[row])
 		cohort.Time[i], cohort.Cause[i] = c.Time[row], c.Cause[row]
 		share += treated[row] / float64(n)

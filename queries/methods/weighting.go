@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/propensity"
 )
 
@@ -22,7 +21,7 @@ var scoreQuantiles = []float64{0, 0.01, 0.25, 0.5, 0.75, 0.99, 1}
 
 var scoreKeys = []key[scoreResult]{
 	value("estimate", ByName, func(r scoreResult) any { return Named{r.m.Names, r.m.Coef} }),
-	value("se", ByName, func(r scoreResult) any { return Named{r.m.Names, standardErrors(r.m.Cov)} }),
+	value("se", ByName, func(r scoreResult) any { return errorsOf(r.m.Names, r.m.Cov) }),
 	scalar("loglik", func(r scoreResult) float64 { return r.logLik }),
 	scalar("c_statistic", func(r scoreResult) float64 { return r.c }),
 	value("ps_first10", Numbers, func(r scoreResult) any { return r.m.Score[:min(10, len(r.m.Score))] }),
@@ -33,15 +32,6 @@ var scoreKeys = []key[scoreResult]{
 	value("overlap_coefficient_region", ByName, func(r scoreResult) any {
 		return Named{[]string{"low", "high"}, []float64{r.overlap.Low, r.overlap.High}}
 	}),
-}
-
-// standardErrors are the roots of a covariance's diagonal.
-func standardErrors(cov linear.Sym) []float64 {
-	out := make([]float64, cov.N)
-	for j := range out {
-		out[j] = sqrt(cov.At(j, j))
-	}
-	return out
 }
 
 func runScore(in *Input) (r scoreResult, err error) {

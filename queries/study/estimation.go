@@ -81,7 +81,7 @@ func (e *estimation) record(ctx context.Context, run way, method string, delta f
 	if e.Missing.Method == byDelta {
 		cells["delta"] = delta
 	}
-	out := disclosure.Record{Cells: cells}
+	out := disclosure.Record{Cells: cells, Scale: e.to.scale}
 	if e.to.withholds(e.arms) {
 		return out, nil
 	}
@@ -190,13 +190,14 @@ func (e *estimation) way(ctx context.Context) (way, error) {
 		return func(ctx context.Context, method string, _ float64) (fitted, error) { return e.weighted(ctx, r, method) }, nil
 	}
 	return func(ctx context.Context, method string, _ float64) (fitted, error) {
-		return e.of(ctx, e.source, method)
+		return e.of(ctx, e.source, method, false)
 	}, nil
 }
 
 // of runs a method on a sample: crude is Welch's difference of two means,
-// whatever the protocol's variance; ancova the coefficient of treatment.
-func (e *estimation) of(ctx context.Context, s sample, method string) (fitted, error) {
+// whatever the protocol's variance; ancova the coefficient of treatment. influence
+// is estimator.Options'.
+func (e *estimation) of(ctx context.Context, s sample, method string, influence bool) (fitted, error) {
 	switch {
 	case method == methodCrude:
 		arms, err := s.arms(ctx)
@@ -224,7 +225,7 @@ func (e *estimation) of(ctx context.Context, s sample, method string) (fitted, e
 	if err != nil {
 		return fitted{}, err
 	}
-	r, err := e.effect(ctx, study, method)
+	r, err := e.effect(ctx, study, method, influence)
 	if err != nil {
 		return fitted{}, err
 	}
@@ -273,8 +274,8 @@ func (e *estimation) people(ctx context.Context) (*rows, error) {
 	return e.rows, nil
 }
 
-func (e *estimation) effect(ctx context.Context, s *effect.Study, method string) (estimator.Result, error) {
-	o := estimator.Options{Estimand: estimator.Estimand(e.Estimand), Level: e.Level, Seed: e.Seed, Interrupt: ctx.Err}
+func (e *estimation) effect(ctx context.Context, s *effect.Study, method string, influence bool) (estimator.Result, error) {
+	o := estimator.Options{Estimand: estimator.Estimand(e.Estimand), Level: e.Level, Seed: e.Seed, Interrupt: ctx.Err, Influence: influence}
 	if method == string(estimator.Matching) {
 		return estimator.Match(s, s.Sum, o)
 	}

@@ -217,12 +217,22 @@ func (e *estimation) pooled(ctx context.Context, im *imputed, method string, del
 	}
 	var estimates, variances []float64
 	var first fitted
-	ess, complete := 0.0, math.Inf(1)
+	ess, complete, ratio := 0.0, math.Inf(1), 1.0
 	for k, r := range im.rows[delta] {
-		f, err := e.of(ctx, r, method)
+		f, err := e.of(ctx, r, method, true)
 		if err != nil {
 			return fitted{}, err
 		}
+		// What a jackknife adds to the errors hardly differs between tables that
+		// differ in what was imputed: it is taken from the first.
+		if k == 0 && estimator.Known(method) {
+			small, err := e.of(ctx, r, method, false)
+			if err != nil {
+				return fitted{}, err
+			}
+			ratio, f.df = small.stdErr/f.stdErr, small.df
+		}
+		f.stdErr *= ratio
 		if k == 0 {
 			first = f
 		}

@@ -163,7 +163,7 @@ func (r *responding) value(method string, of estimator.Estimand, w []float64) (e
 		out.Value = m.Coef[slices.Index(m.Names, treatedTerm)]
 		return out, nil
 	}
-	return estimator.Estimate(s, estimator.Method(method), estimator.Options{Estimand: of})
+	return estimator.Estimate(s, estimator.Method(method), estimator.Options{Estimand: of, Influence: true})
 }
 
 // weighted estimates by a method among those who have an outcome, weighted for

@@ -254,7 +254,7 @@ func (r *rows) balance(context.Context) ([]difference, error) {
 		one, err1 := twosample.FromRows(r.of(column, true))
 		zero, err0 := twosample.FromRows(r.of(column, false))
 		if err1 == nil && err0 == nil {
-			d.smd, d.ok = standardised(one, zero)
+			d.Value, d.ok = standardised(one, zero)
 		}
 		out = append(out, d)
 	}

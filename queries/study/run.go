@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/instruments"
 	"github.com/lumbar-health/lumbar/programme"
 	"github.com/lumbar-health/lumbar/queries/disclosure"
 )
@@ -97,8 +99,9 @@ func (p *Protocol) fileReceipt(codeVersion string) (string, error) {
 // audience is to whom an answer goes.
 type audience struct {
 	release func(*disclosure.Table) (*disclosure.Answer, error)
-	exposed bool  // release withholds nothing: the data is the reader's own
-	fewest  int64 // people of an arm, below which it is too few to compare
+	exposed bool             // release withholds nothing: the data is the reader's own
+	fewest  int64            // people of an arm, below which it is too few to compare
+	scale   disclosure.Scale // of the outcome, where release rounds
 }
 
 // count is a count as the audience knows it: whatever is said because of it
@@ -151,9 +154,9 @@ func (p *Protocol) answer(ctx context.Context, s source, to audience) (a *Answer
 		table *disclosure.Table
 	}{
 		{&a.Attrition, attritionTable(steps)},
-		{&a.Arms, armsTable(arms)},
+		{&a.Arms, armsTable(arms, to.scale)},
 		{&a.Estimates, &disclosure.Table{Question: "study_estimates", Rows: estimates}},
-		{&a.Balance, balanceTable(differences, e.after, smaller)},
+		{&a.Balance, balanceTable(differences, e.after, smaller, to)},
 	} {
 		if *t.into, err = to.release(t.table); err != nil {
 			return nil, false, err
@@ -170,7 +173,7 @@ func attritionTable(steps []step) *disclosure.Table {
 	return t
 }
 
-func armsTable(arms [2]arm) *disclosure.Table {
+func armsTable(arms [2]arm, scale disclosure.Scale) *disclosure.Table {
 	t := &disclosure.Table{Question: "study_arms"}
 	for _, a := range arms {
 		cells := map[string]any{
@@ -180,19 +183,20 @@ func armsTable(arms [2]arm) *disclosure.Table {
 		if a.baseline != nil {
 			cells["mean_baseline"] = a.baseline.Mean
 		}
-		t.Rows = append(t.Rows, disclosure.Record{Cells: cells})
+		t.Rows = append(t.Rows, disclosure.Record{Cells: cells, Scale: scale})
 	}
 	return t
 }
 
-func balanceTable(differences []difference, after map[string]float64, smaller int64) *disclosure.Table {
+func balanceTable(differences []difference, after map[string]float64, smaller int64, to audience) *disclosure.Table {
 	t := &disclosure.Table{Question: "study_balance"}
 	for _, d := range differences {
 		cells := map[string]any{"term": d.term, "_n": smaller}
 		if d.ok {
-			cells["smd_before"] = d.smd
+			cells["smd_before"] = disclosure.Difference(d.Imbalance)
 		}
-		if smd, ok := after[d.term]; ok {
+		_, shown := disclosure.ShownDifference([]disclosure.Imbalance{d.Imbalance})
+		if smd, ok := after[d.term]; ok && (shown || to.exposed) {
 			cells["smd_after"] = smd
 		}
 		t.Rows = append(t.Rows, disclosure.Record{Cells: cells})
@@ -220,7 +224,7 @@ func (p *Protocol) warn(a *Answer, arms [2]arm, differences []difference, to aud
 	if to.withholds(arms) {
 		a.Warnings = append(a.Warnings, "The estimates are withheld for that reason.")
 	}
-	apart := slices.ContainsFunc(differences, func(d difference) bool { return d.ok && math.Abs(d.smd) >= smdTarget })
+	apart := slices.ContainsFunc(differences, func(d difference) bool { return d.ok && math.Abs(d.Value) >= smdTarget })
 	if apart {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("The arms differ before treatment: a standardised difference is %.1f or more; see balance.", smdTarget))
 	}
@@ -236,7 +240,7 @@ func RunStore(ctx context.Context, p *Protocol, r Reader, of *programme.Programm
 	if err != nil {
 		return nil, false, err
 	}
-	to := audience{release: disclosure.Expose, exposed: undisclosed, fewest: displayArm}
+	to := audience{release: disclosure.Expose, exposed: undisclosed, fewest: displayArm, scale: scaleOf(of, p.Outcome.Column)}
 	if of.MinimumPerArm > 0 {
 		to.fewest = int64(of.MinimumPerArm)
 	}
@@ -248,4 +252,18 @@ func RunStore(ctx context.Context, p *Protocol, r Reader, of *programme.Programm
 		}
 	}
 	return p.answer(ctx, s, to)
+}
+
+// scaleOf is the range of the score that an outcome column of a programme has; of
+// another column that of 0 to 100, whose means show one decimal.
+func scaleOf(of *programme.Programme, column string) disclosure.Scale {
+	scale, longest := disclosure.Scale{Max: 100}, 0
+	for _, id := range of.Instruments {
+		for _, s := range instruments.ScoresOf(id) {
+			if strings.HasPrefix(column, s.Column()+"_") && len(s.Column()) > longest {
+				scale, longest = disclosure.Scale{Min: s.Min, Max: s.Max}, len(s.Column())
+			}
+		}
+	}
+	return scale
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics/design"
 	"github.com/lumbar-health/lumbar/analytics/twosample"
+	"github.com/lumbar-health/lumbar/queries/disclosure"
 	"github.com/lumbar-health/lumbar/queries/estimator"
 )
 
@@ -71,6 +72,6 @@ type weighting struct {
 // treated − control over √((s₁² + s₀²)/2).
 type difference struct {
 	term string
-	smd  float64
-	ok   bool // false where the column does not vary
+	disclosure.Imbalance
+	ok bool // false where the column does not vary
 }

@@ -3,6 +3,7 @@ package study
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -292,11 +293,27 @@ func (s *storeSource) balance(context.Context) ([]difference, error) {
 		one, err1 := twosample.FromMoments(s.groups[0], i)
 		zero, err0 := twosample.FromMoments(s.groups[1], i)
 		if err1 == nil && err0 == nil {
-			d.smd, d.ok = standardised(one, zero)
+			d.Value, d.ok = standardised(one, zero)
+			d.N = [2]int64{zero.N, one.N}
+		}
+		if ones, is := s.indicator(i); is {
+			d.Indicator, d.Ones = true, ones
 		}
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// indicator counts the people of control and treated who have 1 in a column of
+// 0 and 1, by which Σx = Σx².
+func (s *storeSource) indicator(i int) (ones [2]int64, is bool) {
+	for arm, g := range []moments.Matrix{s.groups[1], s.groups[0]} {
+		if g.Sum(i, 0) != g.Sum(i, i) {
+			return ones, false
+		}
+		ones[arm] = int64(math.Round(g.Sum(i, 0)))
+	}
+	return ones, true
 }
 
 // clustered reads the moments of each cluster, of both arms together.
@@ -346,11 +363,16 @@ func (s *storeSource) named() []string {
 	return names
 }
 
-// patterns reads the cells of both arms.
+// patterns reads the cells of both arms; those of a small study tell outcomes
+// apart, as a jackknife needs.
 func (s *storeSource) patterns(ctx context.Context) (estimator.Patterns, error) {
 	var p estimator.Patterns
+	columns := s.named()
+	if s.groups[0].N+s.groups[1].N <= estimator.MostJackknifed {
+		columns = append(columns, s.protocol.Outcome.Column)
+	}
 	c, err := s.reader.Cells(ctx, read.CellQuestion{
-		Selection: s.selection(read.Or{s.arms_[0], s.arms_[1]}), Columns: s.named(), Response: s.protocol.Outcome.Column,
+		Selection: s.selection(read.Or{s.arms_[0], s.arms_[1]}), Columns: columns, Response: s.protocol.Outcome.Column,
 	})
 	if err != nil {
 		return p, err

@@ -22,6 +22,8 @@ type term struct {
 	float string // Float64, in points
 	unit  int64  // 0 unless exact
 	bound int64  // of units
+	// flag is a term of levels alone as UInt8, 0 or 1; empty for the others.
+	flag string
 }
 
 // design is the terms of a question and the condition that a row is complete.
@@ -81,7 +83,7 @@ func (s *statement) complete(columns []string) (string, error) {
 // not a power of it, and its column counts whole units.
 func (s *statement) term(t moments.Term) (term, []string, error) {
 	out := term{name: t.Name, unit: 1, bound: 1}
-	var exact, float, needed []string
+	var exact, float, flag, needed []string
 	columns := 0
 	for _, factor := range t.Factors {
 		f, err := s.field(factor.Column)
@@ -89,8 +91,8 @@ func (s *statement) term(t moments.Term) (term, []string, error) {
 			return out, nil, fmt.Errorf("term %s: %w", t.Name, err)
 		}
 		if factor.Level != nil {
-			is := "ifNull(toString(" + f.value + ") = " + s.text(*factor.Level) + ", 0)"
-			exact, float = append(exact, "toInt64("+is+")"), append(float, "toFloat64("+is+")")
+			is := s.is(f, *factor.Level)
+			exact, float, flag = append(exact, "toInt64("+is+")"), append(float, "toFloat64("+is+")"), append(flag, is)
 			continue
 		}
 		if f.kind != schema.Integer && f.kind != schema.Float {
@@ -120,7 +122,25 @@ func (s *statement) term(t moments.Term) (term, []string, error) {
 		out.unit = 0
 	}
 	out.units, out.float = product(exact, "toInt64(1)"), product(float, "toFloat64(1)")
+	if len(flag) > 0 && columns == 0 {
+		out.flag = "toUInt8(" + strings.Join(flag, " AND ") + ")"
+	}
 	return out, needed, nil
+}
+
+// is writes that a column has a level, 0 where it is missing. A category is
+// compared as it is stored and a whole number as a number: their texts, made row
+// by row, cost more than all the sums of a model.
+func (s *statement) is(f field, level string) string {
+	n, err := strconv.ParseInt(level, 10, 64)
+	number := err == nil && strconv.FormatInt(n, 10) == level
+	switch {
+	case f.plain() && level != "", f.kind == schema.Enum && f.key != "" && level != "unknown" && level != "":
+		return "ifNull(" + f.key + " = " + s.text(level) + ", 0)"
+	case f.kind == schema.Integer && f.keyText == integerText && number && n != 0:
+		return "ifNull(" + f.key + " = " + level + ", 0)"
+	}
+	return "ifNull(toString(" + f.value + ") = " + s.text(level) + ", 0)"
 }
 
 // points is a stored value in points.

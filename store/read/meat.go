@@ -30,18 +30,37 @@ func (r *Reader) Meat(ctx context.Context, w Weighted) ([]float64, error) {
 }
 
 // meat sums the products of each pair of terms. The weighted term is a column of
-// its own, so that a product is one multiplication.
+// its own, so that a product is one multiplication; by flags only those of
+// measurements are made row by row.
 func (s *statement) meat(w Weighted) (string, error) {
-	rows, p, err := s.weightedRows(w)
+	rows, d, err := s.weightedRows(w)
 	if err != nil {
 		return "", err
 	}
-	var names, sums []string
-	for i := range p {
-		names = append(names, fmt.Sprintf("_f%[1]d, _w * _f%[1]d AS _g%[1]d", i))
+	f, g := flagsOf(d.terms), &grouped{names: map[string]string{}}
+	names, sums := []string{"_w"}, []string{}
+	for i, t := range d.terms {
+		if f == nil || t.flag == "" {
+			names = append(names, fmt.Sprintf("_f%[1]d, _w * _f%[1]d AS _g%[1]d", i))
+		}
 		for j := range i + 1 {
-			sums = append(sums, fmt.Sprintf("sum(_g%d * _f%d)", i, j))
+			if f == nil {
+				sums = append(sums, weightedSum(i, j))
+				continue
+			}
+			row, column, condition := f.without(i, j)
+			sums = append(sums, g.sum(weightedSum(row, column), condition))
 		}
 	}
-	return "SELECT [" + strings.Join(sums, ", ") + "] FROM (SELECT " + strings.Join(names, ", ") + " FROM (" + rows + "))" + settings, nil
+	if f != nil {
+		names = append(names, "_flags")
+	}
+	from := "(SELECT " + strings.Join(names, ", ") + " FROM (" + rows + "))"
+	if f != nil {
+		from = g.from(from)
+	}
+	return "SELECT [" + strings.Join(sums, ", ") + "] FROM " + from + settings, nil
 }
+
+// weightedSum is Σ w·xᵢxⱼ over rows.
+func weightedSum(i, j int) string { return fmt.Sprintf("sum(_g%d * _f%d)", i, j) }

@@ -75,9 +75,14 @@ func momentsText(d design, source string, g grouping, change changeCounts, sums 
 		values = append(values, t.float+" AS _f"+strconv.Itoa(i))
 	}
 	values = append(values, change.columns...)
-	complete := "SELECT " + g.aliases("toInt64(0) AS eligible", "["+strings.Join(append([]string{"toInt64(count())"}, change.counts...), ", ")+"] AS counts",
+	rows, count := "(SELECT "+g.columns(values...)+" "+source+" AND "+d.complete+")", "count()"
+	if f := flagsOf(d.terms); f != nil && g.names == "" && len(change.counts) == 0 {
+		values = append(values, f.column())
+		rows, count = sums.byFlags(f, "(SELECT "+g.columns(values...)+" "+source+" AND "+d.complete+")"), "sum(_n)"
+	}
+	complete := "SELECT " + g.aliases("toInt64(0) AS eligible", "["+strings.Join(append([]string{"toInt64(" + count + ")"}, change.counts...), ", ")+"] AS counts",
 		array(sums.exact, "Int64")+" AS exact", array(sums.float, "Float64")+" AS float") +
-		" FROM (SELECT " + g.columns(values...) + " " + source + " AND " + d.complete + ")" + g.by()
+		" FROM " + rows + g.by()
 	if !eligible {
 		return "SELECT " + g.texts + " AS keys, eligible, counts, exact, float FROM (" + complete + ") ORDER BY keys" + settings
 	}

@@ -71,11 +71,11 @@ func (r *Reader) Weighted(ctx context.Context, w Weighted) (float64, error) {
 func (k HC) String() string { return "HC" + strconv.Itoa(int(k)) }
 
 func (s *statement) weighted(w Weighted) (string, error) {
-	rows, p, err := s.weightedRows(w)
+	rows, d, err := s.weightedRows(w)
 	if err != nil {
 		return "", err
 	}
-	if len(w.Along) != p {
+	if p := len(d.terms); len(w.Along) != p {
 		return "", fmt.Errorf("store: weighted moments of %d terms with %d numbers of a direction", p, len(w.Along))
 	}
 	if err := finiteConstants(w.Along); err != nil {
@@ -85,40 +85,43 @@ func (s *statement) weighted(w Weighted) (string, error) {
 }
 
 // weightedRows writes the rows of the model with their design _f0, _f1, … and
-// their weight _w, and says how many terms there are.
-func (s *statement) weightedRows(w Weighted) (text string, p int, err error) {
+// their weight _w, and
+// their flags where the design has some.
+func (s *statement) weightedRows(w Weighted) (text string, d design, err error) {
 	if len(w.By) > 0 {
-		return "", 0, fmt.Errorf("store: weighted moments are of one model: ask for each group by a condition")
+		return "", d, fmt.Errorf("store: weighted moments are of one model: ask for each group by a condition")
 	}
 	w.Terms = append([]moments.Term{}, w.Terms...)
-	d, err := s.design(w.Question)
-	if err != nil {
-		return "", 0, err
+	if d, err = s.design(w.Question); err != nil {
+		return "", d, err
 	}
 	y, needed, err := s.term(w.Outcome)
 	if err != nil {
-		return "", 0, err
+		return "", d, err
 	}
 	complete, err := s.complete(needed)
 	if err != nil {
-		return "", 0, err
+		return "", d, err
 	}
 	source, err := s.source(w.Selection)
 	if err != nil {
-		return "", 0, err
+		return "", d, err
 	}
-	p = len(d.terms)
+	p := len(d.terms)
 	weight, err := w.weight(p)
 	if err != nil {
-		return "", 0, err
+		return "", d, err
 	}
-	names, values := make([]string, p), make([]string, p)
+	names, values := make([]string, p, p+1), make([]string, p, p+1)
 	for i, t := range d.terms {
 		names[i] = "_f" + strconv.Itoa(i)
 		values[i] = t.float + " AS " + names[i]
 	}
+	if f := flagsOf(d.terms); f != nil {
+		names, values = append(names, "_flags"), append(values, f.column())
+	}
 	return "SELECT " + strings.Join(names, ", ") + ", " + weight + " AS _w FROM (SELECT " + y.float + " AS _y, " + strings.Join(values, ", ") + " " + source +
-		" AND " + d.complete + " AND " + complete + ")", p, nil
+		" AND " + d.complete + " AND " + complete + ")", d, nil
 }
 
 // weight writes e²/(1−h)ᵏ over the design and the outcome _y. The leverage is

@@ -2,7 +2,6 @@ package statistics
 
 import (
 	"math"
-	"testing"
 
 	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/moments"

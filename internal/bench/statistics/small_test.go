@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -118,6 +119,18 @@ func numbers(rows *design.Table, name string) []float64 {
 	return c.Values
 }
 
+// factor has the levels of its texts, sorted.
+func factor(name string, texts []string) design.Column {
+	c := design.Column{Name: name, Codes: make([]int, len(texts))}
+	c.Levels = slices.Clone(texts)
+	slices.Sort(c.Levels)
+	c.Levels = slices.Compact(c.Levels)
+	for i, text := range texts {
+		c.Codes[i], _ = slices.BinarySearch(c.Levels, text)
+	}
+	return c
+}
+
 // readCSV reads the file that the peers read.
 func readCSV(b *testing.B, path string) *design.Table {
 	b.Helper()
@@ -143,7 +156,7 @@ func readCSV(b *testing.B, path string) *design.Table {
 			}
 		}
 		if c.Levels != nil {
-			c = design.NewFactor(name, texts)
+			c = factor(name, texts)
 		}
 		columns = append(columns, c)
 	}

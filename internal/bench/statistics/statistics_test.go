@@ -35,7 +35,7 @@ type asked struct {
 }
 
 // columns are what the peers read: a row an episode.
-const columns = `SELECT odi_12m / 36 AS y, intervention = '` + nation.Treated + `' AS treated, odi_baseline / 36 AS baseline, age, sex = 'male' AS male,
+const columns = `SELECT odi_12m / 18 AS y, intervention = '` + nation.Treated + `' AS treated, odi_baseline / 18 AS baseline, age, sex = 'male' AS male,
 intDiv(imd_decile + 1, 2) AS imd, toString(startback_risk) AS risk, comorbidity_count AS comorbidity, nrs_back_baseline AS back, nrs_leg_baseline AS leg,
 prior_surgery AS prior, ifNull(wait_days, 365) AS time, toUInt8(wait_days IS NOT NULL) AS event, toString(region) AS region, toYYYYMM(referred_on) AS month
 FROM outcome FINAL`

@@ -12,7 +12,8 @@ formulas <- c(
   "y ~ a + a:b", "y ~ b:a", "y ~ x + b:a", "y ~ a + b - 1", "y ~ x:a", "y ~ x:a - 1", "y ~ x * a", "y ~ a + x:a", "y ~ x + x:a",
   "y ~ I(x^2)", "y ~ x + I(x^2) + I(z*2)", "y ~ I(x/2 + z)", "y ~ I(-x)", "y ~ factor(k)", "y ~ factor(k) * b", "y ~ poly(x,2)", "y ~ poly(x, 3) + a",
   "y ~ log(z) + sqrt(x)", "y ~ (a + b + x)^2", "y ~ (a + b + x)^3", "y ~ a * b * x", "y ~ a * b - a", "y ~ a * b - b", "y ~ a/b", "y ~ b/x",
-  "y ~ x + a + x", "y ~ a*x - a:x", "y ~ I(x*z):a", "y ~ b*poly(x,2)", "y ~ a:x + b:x", "log(y) ~ x", "I(y - x) ~ z", "y ~ a:b:x + a", "y ~ 0 + b + a", "~ x + a")
+  "y ~ x + a + x", "y ~ a*x - a:x", "y ~ I(x*z):a", "y ~ b*poly(x,2)", "y ~ a:x + b:x", "log(y) ~ x", "I(y - x) ~ z", "y ~ a:b:x + a", "y ~ 0 + b + a", "~ x + a",
+  "y ~ I(x > 4)", "y ~ (x >= 4) * a", "y ~ I(x == 2):b", "y ~ I(x != 2) - 1", "y ~ I((x > 4) * z)", "y ~ x + I(pmax(x - 4, 0))", "y ~ pmin(x, z * 2) + log2(z) + log10(x)", "y ~ log1p(x) + I(2 * (x <= 4) + z)", "I(y > 5) ~ x")
 q <- function(s) paste0("\"", gsub("\"", "\\\\\"", s), "\"")
 num <- function(v) paste0("[", paste(sprintf("%.17g", v), collapse = ","), "]")
 one <- function(f) {
