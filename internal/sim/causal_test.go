@@ -29,9 +29,9 @@ import (
 )
 
 // Worlds of patients for each of the two questions. Each gives one interval an
-// intervention, so that the standard error of a share near 95 % is 0.5 %.
+// intervention, so that the standard error of a share near 95 % is 0.9 %.
 const (
-	worlds   = 500
+	worlds   = 150
 	patients = 2000
 )
 
