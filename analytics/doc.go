@@ -5,7 +5,7 @@
 //
 //	moments        what the store returns: counts, sums, cross-products
 //	dist           tails and quantiles of the laws that tests refer to
-//	dense          small dense matrices: solving and inverting with named errors
+//	dense          small dense matrices: factors, solutions and inverses
 //	histogram      values with their counts: one sample as the store groups it
 //	design         R formulas to columns, over rows or over what the store groups
 //	cells          people grouped by equal covariates, with Σy and Σy²

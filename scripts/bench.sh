@@ -30,4 +30,15 @@ echo "== import of 10 million ODI answers with scoring (promise: at least 150,00
 LUMBAR_BIN="$PWD/bin/lumbar" go test -run '^$' -bench '^Benchmark(SmallImport|Import)$' -benchtime 1x -timeout 60m ./internal/bench/bulk
 echo "== import of 2 GB of FHIR QuestionnaireResponses (promise: at least 25,000 responses/s, memory that does not grow with the file); a million duplicates"
 LUMBAR_BIN="$PWD/bin/lumbar" go test -run '^$' -bench '^Benchmark(FHIR|Duplicates)$' -benchtime 1x -timeout 60m ./internal/bench/bulk
-if [ ${#tags[@]} -eq 0 ]; then exit 1; fi
+echo "== statistics over 10 million episodes, beside R, statsmodels and DuckDB on the same rows"
+if ! command -v Rscript >/dev/null || ! Rscript -e 'for (p in c("data.table", "sandwich", "survival", "mice")) library(p, character.only = TRUE)' >/dev/null 2>&1 ||
+  ! /usr/bin/python3 -c 'import statsmodels.api, pandas' >/dev/null 2>&1; then
+  apt-get install -y -qq r-base-core r-cran-data.table r-cran-sandwich r-cran-survival r-cran-mice python3-statsmodels python3-pandas >/dev/null ||
+    echo "not installed: R and statsmodels need Debian's packages and the right to install them"
+fi
+# Not npm ci: it wants the bindings of every platform.
+(cd internal/bench/statistics/peers && npm install --no-save --no-audit --no-fund --loglevel=error >/dev/null) ||
+  echo "not installed: DuckDB comes from npm"
+statistics=0
+go test -run '^$' -bench '^BenchmarkStatistics$' -benchtime 1x -timeout 120m ./internal/bench/statistics || statistics=1
+if [ ${#tags[@]} -eq 0 ] || [ $statistics -ne 0 ]; then exit 1; fi

@@ -31,12 +31,8 @@ func GramOfRows(m *design.Matrix) (Gram, error) {
 	g := Gram{Names: m.Names, XX: linear.NewSym(m.P), XY: make([]float64, m.P), N: int64(m.N)}
 	for i, y := range m.Y {
 		x := m.Row(i)
-		at := 0
+		g.XX.AddOuter(x, 1)
 		for a, v := range x {
-			for _, w := range x[:a+1] {
-				g.XX.Data[at] += v * w
-				at++
-			}
 			g.XY[a] += v * y
 		}
 		g.YY += y * y
@@ -99,7 +95,7 @@ func ConjugateLinear(g Gram, prior LinearPrior) (Linear, error) {
 		}
 	}
 	if g.N < 1 {
-		return Linear{}, fmt.Errorf("bayes: no rows: %w", analytics.ErrTooFewObservations)
+		return Linear{}, fmt.Errorf("bayes: no row to fit; widen the filter: %w", analytics.ErrTooFewObservations)
 	}
 	p, precision := len(g.XY), 1/(prior.CoefSD*prior.CoefSD)
 	lambda := mat.NewSymDense(p, nil)

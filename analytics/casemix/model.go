@@ -36,7 +36,7 @@ func Published(followUp, predicted int) Model {
 //	σ² = Σ(follow-up − expected)²/(n − p)
 //
 // with p the slopes and the constant. One group gives ordinary least squares.
-// Expected scores are not capped at the ends of the scale: moments can not. A
+// Expected scores are not capped at the ends of the scale: moments cannot. A
 // term that does not vary within providers, or is a combination of others, is
 // dropped and its place returned.
 //
@@ -74,7 +74,7 @@ func Fit(groups []moments.Matrix, y int, x []int) (Model, []int, error) {
 	m.Residual[0] = -constant
 	m.Sigma, _ = m.Residual.StdDev(total, p)
 	if !(m.Sigma > 0) {
-		return Model{}, dropped, fmt.Errorf("casemix: residuals do not vary: %w", analytics.ErrZeroVariance)
+		return Model{}, dropped, fmt.Errorf("casemix: the case-mix terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	return m, dropped, nil
 }

@@ -66,7 +66,7 @@ func FromRows(fit *linear.Rows, provider Provider, baseline []float64, capped *R
 		return Result{}, fmt.Errorf("casemix: sign %v, need 1 or -1: %w", sign, analytics.ErrInvalidParameter)
 	}
 	if !(fit.Sigma2 > 0) {
-		return Result{}, fmt.Errorf("casemix: residuals do not vary: %w", analytics.ErrZeroVariance)
+		return Result{}, fmt.Errorf("casemix: the case-mix terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	r := Result{NationalN: int64(n), Sigma: math.Sqrt(fit.Sigma2), Fit: fit.Fit}
 	sums := make([]tally, len(provider.Names))

@@ -43,17 +43,6 @@ func FromRows(m *design.Matrix) Cells {
 	return c
 }
 
-// WithOutcome returns the patterns of one with another outcome, one number a
-// pattern. Another length: ErrInvalidParameter.
-func (c Cells) WithOutcome(y []float64) (Cells, error) {
-	if len(y) != c.Design.N {
-		return Cells{}, fmt.Errorf("cells: %d outcomes for %d patterns: %w", len(y), c.Design.N, analytics.ErrInvalidParameter)
-	}
-	m := *c.Design
-	m.Y = y
-	return FromRows(&m), nil
-}
-
 // N is the number of people, the sum of Count.
 func (c Cells) N() float64 {
 	var n float64

@@ -70,18 +70,11 @@ func TestCollapseJoinsBothZeros(t *testing.T) {
 	}
 }
 
-func TestSelectAndOutcome(t *testing.T) {
+func TestSelect(t *testing.T) {
 	c := FromRows(table([][3]float64{{1, 1, 5}, {1, 2, 6}, {1, 3, 7}}))
 	s := c.Select([]int{2, 0})
 	if s.Len() != 2 || s.Sum[0] != 7 || s.Design.Row(1)[1] != 1 || s.Design.Rows[0] != 2 || s.Design.Y[0] != 7 {
 		t.Errorf("selected %+v", s)
-	}
-	other, err := c.WithOutcome([]float64{1, 0, 1})
-	if err != nil || other.Sum[0] != 1 || c.Sum[0] != 5 {
-		t.Errorf("another outcome: %v, %v", other.Sum, err)
-	}
-	if _, err := c.WithOutcome(nil); !errors.Is(err, analytics.ErrInvalidParameter) {
-		t.Errorf("no outcome: %v", err)
 	}
 }
 

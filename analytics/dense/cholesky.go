@@ -54,15 +54,6 @@ func (f Factor) Backward(b []float64) []float64 {
 	return x
 }
 
-// SolveMatrix returns (LL′)⁻¹b, column by column.
-func (f Factor) SolveMatrix(b Matrix) Matrix {
-	out := b.Transposed()
-	for j := 0; j < out.Rows; j++ {
-		copy(out.Row(j), f.Solve(out.Row(j)))
-	}
-	return out.Transposed()
-}
-
 // Inverse returns (LL′)⁻¹.
 func (f Factor) Inverse() Matrix {
 	n := f.l.Rows

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lumbar-health/lumbar/analytics"
+	"github.com/lumbar-health/lumbar/analytics/histogram"
 	"github.com/lumbar-health/lumbar/analytics/moments"
 )
 
@@ -166,5 +167,22 @@ func TestDescribeErrors(t *testing.T) {
 	}
 	if _, err := Quantile(nil, 0.5, Type7); !errors.Is(err, analytics.ErrTooFewObservations) {
 		t.Errorf("quantile of nothing: %v", err)
+	}
+}
+
+// TestCountsAreNoHistogram holds that counts put together wrongly are refused.
+func TestCountsAreNoHistogram(t *testing.T) {
+	for name, c := range map[string]struct {
+		h    histogram.Histogram
+		want error
+	}{
+		"out of order": {histogram.Histogram{Values: []float64{2, 1}, Counts: []int64{1, 1}}, analytics.ErrInvalidParameter},
+		"one person":   {histogram.Histogram{Values: []float64{2}, Counts: []int64{1}}, analytics.ErrTooFewObservations},
+		"one value":    {histogram.Histogram{Values: []float64{2}, Counts: []int64{9}}, analytics.ErrZeroVariance},
+		"nobody":       {histogram.Histogram{}, analytics.ErrTooFewObservations},
+	} {
+		if _, err := DescribeCounts(c.h, 0.95); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
 	}
 }

@@ -222,7 +222,7 @@ type polynomials struct {
 	alpha, beta, length []float64
 }
 
-// orthogonal fits them. A degree that the distinct values can not carry is
+// orthogonal fits them. A degree that the distinct values cannot carry is
 // ErrInvalidParameter.
 func orthogonal(f Frequencies, degree int) (polynomials, error) {
 	var p polynomials

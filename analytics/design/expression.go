@@ -56,7 +56,7 @@ func checkVariable(n *node) error {
 	return checkArithmetic(n)
 }
 
-// checkArithmetic refuses what can not be computed from numbers.
+// checkArithmetic refuses what cannot be computed from numbers.
 func checkArithmetic(n *node) error {
 	switch n.op {
 	case "number", "name":

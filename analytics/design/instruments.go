@@ -52,17 +52,9 @@ func splitAtBar(text string) (left, right string, err error) {
 // Build returns the designs of the model and of the instruments over the same rows,
 // those with a value in every variable of both. Errors as Formula.Build.
 func (f Instrumented) Build(t *Table) (model, instruments *Matrix, err error) {
-	first, err := f.Model.complete(t)
+	rows, err := t.complete(append(f.Model.Columns(), f.Instruments.Columns()...))
 	if err != nil {
 		return nil, nil, err
-	}
-	second, err := f.Instruments.complete(t.Select(first))
-	if err != nil {
-		return nil, nil, err
-	}
-	rows := make([]int, len(second))
-	for i, r := range second {
-		rows[i] = first[r]
 	}
 	used := t.Select(rows)
 	if model, err = f.Model.Build(used); err != nil {

@@ -62,7 +62,7 @@ type bound struct {
 // missing value in a variable of the formula left out. An unknown column, text
 // where a number is needed, no rows: ErrInvalidParameter.
 func (f Formula) Build(t *Table) (*Matrix, error) {
-	rows, err := f.complete(t)
+	rows, err := t.complete(f.Columns())
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +90,10 @@ func (f Formula) Build(t *Table) (*Matrix, error) {
 	return m, nil
 }
 
-// complete lists the rows without a missing value in the formula's columns.
-func (f Formula) complete(t *Table) ([]int, error) {
+// complete lists the rows without a missing value in the columns.
+func (t *Table) complete(names []string) ([]int, error) {
 	var columns []Column
-	for _, name := range f.Columns() {
+	for _, name := range names {
 		c, ok := t.Column(name)
 		if !ok {
 			return nil, syntax("there is no column %q", name)

@@ -26,7 +26,7 @@ type parser struct {
 	depth  int
 }
 
-// maxDepth bounds nesting, so that hostile input can not exhaust the stack.
+// maxDepth bounds nesting, so that hostile input cannot exhaust the stack.
 const maxDepth = 100
 
 var precedence = map[string]int{

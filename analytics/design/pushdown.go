@@ -181,7 +181,7 @@ func pushProduct(n *node, factors []moments.Factor, power int) ([]moments.Factor
 			return pushProduct(n.args[0], factors, power*int(k))
 		}
 	}
-	return nil, syntax("%s is not a product of columns and can not be summed in the store", n.deparse())
+	return nil, syntax("%s is not a product of columns and cannot be summed in the store", n.deparse())
 }
 
 // multiplyTerms crosses two lists of terms, the first varying fastest.

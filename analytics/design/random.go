@@ -128,26 +128,9 @@ func (m Mixed) Build(t *Table) (*Matrix, []RandomMatrix, error) {
 	for _, r := range m.Random {
 		names = append(append(names, r.Terms.Columns()...), r.Group)
 	}
-	var columns []Column
-	for _, name := range names {
-		c, ok := t.Column(name)
-		if !ok {
-			return nil, nil, syntax("there is no column %q", name)
-		}
-		columns = append(columns, c)
-	}
-	keep := make([]int, 0, t.rows)
-next:
-	for r := 0; r < t.rows; r++ {
-		for _, c := range columns {
-			if c.Missing(r) {
-				continue next
-			}
-		}
-		keep = append(keep, r)
-	}
-	if len(keep) == 0 {
-		return nil, nil, syntax("no row has a value in every variable")
+	keep, err := t.complete(names)
+	if err != nil {
+		return nil, nil, err
 	}
 	used := t.Select(keep)
 	fixed, err := m.Fixed.Build(used)

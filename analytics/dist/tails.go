@@ -48,12 +48,6 @@ func ChiSquaredTail(x, df float64) float64 {
 	return upper
 }
 
-// ChiSquaredCDF returns P(X ≤ x).
-func ChiSquaredCDF(x, df float64) float64 {
-	lower, _ := regularGamma(df/2, x/2)
-	return lower
-}
-
 // FTail returns P(F > f) with df1 and df2 degrees of freedom.
 func FTail(f, df1, df2 float64) float64 {
 	if f <= 0 {

@@ -188,7 +188,7 @@ func (f *fit) moments(less float64) error {
 		return fmt.Errorf("gee: fitted values have left the family's range; drop extreme values: %w", analytics.ErrNotConverged)
 	}
 	if !(f.scale > 0) || f.family == glm.Gaussian && squares < 1e-24*size {
-		return fmt.Errorf("gee: no residual variation: %w", analytics.ErrZeroVariance)
+		return fmt.Errorf("gee: the terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	return f.work.estimate(f.residuals, f.scale)
 }

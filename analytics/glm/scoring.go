@@ -199,7 +199,7 @@ func (s *scoring) separation() error {
 		name = s.m.Names[worst]
 	}
 	if s.m.Family == Gaussian {
-		return fmt.Errorf("glm: no convergence in %d iterations: %w", s.iterations, analytics.ErrNotConverged)
+		return fmt.Errorf("glm: no convergence in %d iterations; scale the columns: %w", s.iterations, analytics.ErrNotConverged)
 	}
 	return fmt.Errorf("glm: separation: %s (or a combination with it) tells the outcome without error in some group, so its coefficient grows without end; join groups, drop the term or use logistic_firth: %w", name, analytics.ErrNotConverged)
 }

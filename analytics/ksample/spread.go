@@ -61,7 +61,7 @@ func Bartlett(groups []twosample.Group) (ChiTest, error) {
 			return ChiTest{}, fmt.Errorf("ksample: bartlett: group %d has one person, need 2: %w", i+1, analytics.ErrTooFewObservations)
 		}
 		if g.Variance == 0 {
-			return ChiTest{}, fmt.Errorf("ksample: bartlett: group %d does not vary: %w", i+1, analytics.ErrZeroVariance)
+			return ChiTest{}, fmt.Errorf("ksample: bartlett: group %d does not vary; leave it out or use the Brown–Forsythe test: %w", i+1, analytics.ErrZeroVariance)
 		}
 		logs += float64(g.N-1) * math.Log(g.Variance)
 		inverse += 1 / float64(g.N-1)

@@ -107,7 +107,7 @@ func (f *Fit) Overall() (FTest, error) {
 		df1--
 	}
 	if df1 == 0 {
-		return FTest{}, fmt.Errorf("linear: no coefficient but the intercept: %w", analytics.ErrInvalidParameter)
+		return FTest{}, fmt.Errorf("linear: no coefficient but the intercept; add a term: %w", analytics.ErrInvalidParameter)
 	}
 	return newFTest((f.TSS-f.RSS)/df1, f.Sigma2, df1, float64(f.DF()))
 }
@@ -116,7 +116,7 @@ func (f *Fit) Overall() (FTest, error) {
 func Compare(smaller, larger *Fit) (FTest, error) {
 	df1 := float64(larger.P - smaller.P)
 	if smaller.N != larger.N || df1 <= 0 {
-		return FTest{}, fmt.Errorf("linear: the models are not nested: %w", analytics.ErrInvalidParameter)
+		return FTest{}, fmt.Errorf("linear: the models are not nested; fit both to the same rows, one with the terms of the other: %w", analytics.ErrInvalidParameter)
 	}
 	return newFTest((smaller.RSS-larger.RSS)/df1, larger.Sigma2, df1, float64(larger.DF()))
 }
@@ -140,7 +140,7 @@ func CompareRows(smaller, larger *Rows) (FTest, error) {
 
 func newFTest(between, within, df1, df2 float64) (FTest, error) {
 	if !(within > 0) {
-		return FTest{}, fmt.Errorf("linear: no residual variation: %w", analytics.ErrZeroVariance)
+		return FTest{}, fmt.Errorf("linear: the terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	v := math.Max(between, 0) / within
 	return FTest{F: v, DF1: df1, DF2: df2, P: dist.FTail(v, df1, df2)}, nil
@@ -155,7 +155,7 @@ type Likelihood struct {
 // Likelihood returns them; a perfect fit has none (ErrZeroVariance).
 func (f *Fit) Likelihood() (Likelihood, error) {
 	if !(f.RSS > 0) {
-		return Likelihood{}, fmt.Errorf("linear: no residual variation: %w", analytics.ErrZeroVariance)
+		return Likelihood{}, fmt.Errorf("linear: the terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	n, k := float64(f.N), float64(f.P+1)
 	l := -n / 2 * (math.Log(2*math.Pi*f.RSS/n) + 1)

@@ -61,7 +61,7 @@ func ICC(groups []GroupSums) (OneWay, error) {
 	}
 	r := OneWay{Between: between / (k - 1), Within: within / (n - k), N0: (n - squares/n) / (k - 1)}
 	if !(r.Within > 0) {
-		return OneWay{}, fmt.Errorf("linear: no spread within groups: %w", analytics.ErrZeroVariance)
+		return OneWay{}, fmt.Errorf("linear: every group has one value, so that nothing is left within groups: %w", analytics.ErrZeroVariance)
 	}
 	r.F = r.Between / r.Within
 	r.ICC = (r.Between - r.Within) / (r.Between + (r.N0-1)*r.Within)

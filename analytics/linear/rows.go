@@ -188,7 +188,7 @@ type Influence struct {
 // Influence returns them; a perfect fit has none (ErrZeroVariance).
 func (o *Rows) Influence() (Influence, error) {
 	if !(o.RSS > 0) {
-		return Influence{}, fmt.Errorf("linear: no residual variation: %w", analytics.ErrZeroVariance)
+		return Influence{}, fmt.Errorf("linear: the terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	var d Influence
 	var steps float64

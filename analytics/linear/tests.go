@@ -24,7 +24,7 @@ type TermTest struct {
 // residual variation: ErrZeroVariance. As R's car::Anova(type = 2).
 func TypeII(o *Compact) ([]TermTest, error) {
 	if !(o.Sigma2 > 0) {
-		return nil, fmt.Errorf("linear: no residual variation: %w", analytics.ErrZeroVariance)
+		return nil, fmt.Errorf("linear: the terms give every outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	var out []TermTest
 	for t, label := range o.Design.Labels {
@@ -138,7 +138,7 @@ func BreuschPagan(o *Rows) (ChiTest, error) {
 	}
 	r2, ok := fit.RSquared()
 	if !ok {
-		return ChiTest{}, fmt.Errorf("linear: squared residuals do not vary: %w", analytics.ErrZeroVariance)
+		return ChiTest{}, fmt.Errorf("linear: every residual has the same size, so there is nothing to explain: %w", analytics.ErrZeroVariance)
 	}
 	c := ChiTest{Statistic: float64(o.N) * r2, DF: float64(o.P - 1)}
 	c.P = dist.ChiSquaredTail(c.Statistic, c.DF)
@@ -179,11 +179,11 @@ func (f *Fit) Wald(places []int, cov Sym) (ChiTest, error) {
 	}
 	var chol mat.Cholesky
 	if !chol.Factorize(v) {
-		return ChiTest{}, fmt.Errorf("linear: the covariance is singular: %w", analytics.ErrCollinear)
+		return ChiTest{}, fmt.Errorf("linear: the covariance is singular; test fewer coefficients: %w", analytics.ErrCollinear)
 	}
 	var solved mat.VecDense
 	if err := chol.SolveVecTo(&solved, b); err != nil {
-		return ChiTest{}, fmt.Errorf("linear: the covariance is singular: %w", analytics.ErrCollinear)
+		return ChiTest{}, fmt.Errorf("linear: the covariance is singular; test fewer coefficients: %w", analytics.ErrCollinear)
 	}
 	t := ChiTest{Statistic: mat.Dot(b, &solved), DF: float64(len(places))}
 	t.P = dist.ChiSquaredTail(t.Statistic, t.DF)

@@ -66,7 +66,7 @@ func DifferenceAdjusted(pairs []Pair, y []float64, x *design.Matrix) (AdjustedDi
 	}
 	out := AdjustedDifference{Value: fit.Coef[1], StdErr: math.Sqrt(cov.At(1, 1)), DF: float64(len(pairs) - 1)}
 	if !(out.StdErr > 0) {
-		return out, fmt.Errorf("matching: pairs: the outcome leaves no variation: %w", analytics.ErrZeroVariance)
+		return out, fmt.Errorf("matching: pairs: the covariates give the outcome exactly; drop those that are part of it: %w", analytics.ErrZeroVariance)
 	}
 	return out, nil
 }

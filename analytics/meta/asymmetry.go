@@ -165,7 +165,7 @@ func trim(y, v []float64) (missing int, centre float64, err error) {
 	for round := 0; round < maxTrim; round++ {
 		left := len(y) - missing
 		if left < 1 {
-			return 0, 0, fmt.Errorf("meta: trim and fill trims every site: %w", analytics.ErrNotConverged)
+			return 0, 0, fmt.Errorf("meta: trim and fill trims every site; it needs more sites than this: %w", analytics.ErrNotConverged)
 		}
 		centre = y[0]
 		if left > 1 {
@@ -192,5 +192,5 @@ func trim(y, v []float64) (missing int, centre float64, err error) {
 		}
 		missing = next
 	}
-	return 0, 0, fmt.Errorf("meta: trim and fill goes in a circle: %w", analytics.ErrNotConverged)
+	return 0, 0, fmt.Errorf("meta: trim and fill goes in a circle; report the funnel without it: %w", analytics.ErrNotConverged)
 }

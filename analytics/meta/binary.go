@@ -79,7 +79,7 @@ func Effects(tables []TwoByTwo, m Measure) (yi, vi []float64, err error) {
 		return nil, nil, err
 	}
 	if m != RiskRatio && m != OddsRatio && m != RiskDifference {
-		return nil, nil, fmt.Errorf("meta: measure %q: %w", m, analytics.ErrInvalidParameter)
+		return nil, nil, fmt.Errorf("meta: measure %q, have RR, OR and RD: %w", m, analytics.ErrInvalidParameter)
 	}
 	for _, t := range tables {
 		y, v := t.effect(m)

@@ -99,7 +99,7 @@ func (s sample) tau2(m Method) (float64, error) {
 	case ML, REML:
 		return s.likelihood(m == REML)
 	}
-	return 0, fmt.Errorf("meta: method %q: %w", m, analytics.ErrInvalidParameter)
+	return 0, fmt.Errorf("meta: method %q, have FE, DL, REML, ML, PM, HE, SJ, HS and EB: %w", m, analytics.ErrInvalidParameter)
 }
 
 // qProfile solves Q(tau²) = target, 0 when Q(0) is below it.

@@ -70,7 +70,7 @@ func FitLogistic(x *design.Matrix, group design.Column, points int, opts Options
 	}
 	f, bad := h.Cholesky(1e-12)
 	if bad >= 0 {
-		return nil, fmt.Errorf("mixed: logistic model: the likelihood has no curvature at the estimate: %w", analytics.ErrNotConverged)
+		return nil, fmt.Errorf("mixed: logistic model: the likelihood has no curvature at the estimate; drop terms: %w", analytics.ErrNotConverged)
 	}
 	d.report(m, at[1:], f.Inverse())
 	return m, nil

@@ -54,7 +54,7 @@ func covarianceOf(h dense.Matrix) (dense.Matrix, error) {
 	n := h.Rows
 	var e mat.EigenSym
 	if !finite(h.Data...) || !e.Factorize(mat.NewSymDense(n, h.Clone().Data), true) {
-		return h, fmt.Errorf("mixed: the likelihood has no curvature: %w", analytics.ErrNotConverged)
+		return h, fmt.Errorf("mixed: the likelihood has no curvature; drop random terms: %w", analytics.ErrNotConverged)
 	}
 	var vectors mat.Dense
 	e.VectorsTo(&vectors)
@@ -70,7 +70,7 @@ func covarianceOf(h dense.Matrix) (dense.Matrix, error) {
 		out.AddOuter(2/w, column, column)
 	}
 	if used == 0 {
-		return h, fmt.Errorf("mixed: the likelihood has no curvature: %w", analytics.ErrNotConverged)
+		return h, fmt.Errorf("mixed: the likelihood has no curvature; drop random terms: %w", analytics.ErrNotConverged)
 	}
 	return out, nil
 }

@@ -60,7 +60,7 @@ func (s spreads) indices() (Responsiveness, error) {
 		return Responsiveness{}, fmt.Errorf("paired: responsiveness: %d pairs, need 3: %w", c.N, analytics.ErrTooFewObservations)
 	}
 	if c.Correlation == nil {
-		return Responsiveness{}, fmt.Errorf("paired: responsiveness: one measurement does not vary: %w", analytics.ErrZeroVariance)
+		return Responsiveness{}, fmt.Errorf("paired: responsiveness: one measurement is the same for everybody; check which columns were chosen: %w", analytics.ErrZeroVariance)
 	}
 	n, r := float64(c.N), *c.Correlation
 	out := Responsiveness{SRM: c.Value / c.StdDev, EffectSize: c.Value / s.s0, DAverage: c.Value / math.Sqrt((s.s0*s.s0+s.s1*s.s1)/2), J: twosample.SmallSample(n - 1), HalfSD: s.s0 / 2}
@@ -127,7 +127,7 @@ func ReliableChange(first, changes histogram.Histogram, reliability, sign float6
 	}
 	sd := math.Sqrt(variance)
 	if sd == 0 {
-		return Reliable{}, fmt.Errorf("paired: reliable change: the first measurement does not vary: %w", analytics.ErrZeroVariance)
+		return Reliable{}, fmt.Errorf("paired: reliable change: the first measurement is the same for everybody; check which columns were chosen: %w", analytics.ErrZeroVariance)
 	}
 	r := Reliable{StdErrMeasurement: sd * math.Sqrt(1-reliability)}
 	r.StdErrDiff = r.StdErrMeasurement * math.Sqrt2

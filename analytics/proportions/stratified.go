@@ -94,7 +94,7 @@ func tabulate(strata []Stratum) ([]cells, error) {
 		out = append(out, t)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("no stratum has people in both groups: %w", analytics.ErrTooFewObservations)
+		return nil, fmt.Errorf("no stratum has people in both groups; join strata: %w", analytics.ErrTooFewObservations)
 	}
 	return out, nil
 }

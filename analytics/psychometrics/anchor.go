@@ -135,7 +135,7 @@ func (a *Anchored) logistic(improved, not histogram.Histogram) error {
 	}
 	a.Intercept, a.Slope = fit.Coef[0], fit.Coef[1]
 	if math.Abs(a.Slope)*a.StdDev < 1e-12 {
-		return fmt.Errorf("change does not tell the improved from the others: %w", analytics.ErrZeroVariance)
+		return fmt.Errorf("change does not tell the improved from the others; use another anchor: %w", analytics.ErrZeroVariance)
 	}
 	return nil
 }

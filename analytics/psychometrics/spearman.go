@@ -33,7 +33,7 @@ func Spearman(first, second []float64) (RankCorrelation, error) {
 		return RankCorrelation{}, fmt.Errorf("psychometrics: spearman: %w", err)
 	}
 	if p.Variance0 == 0 || p.Variance1 == 0 {
-		return RankCorrelation{}, fmt.Errorf("psychometrics: spearman: a measurement does not vary: %w", analytics.ErrZeroVariance)
+		return RankCorrelation{}, fmt.Errorf("psychometrics: spearman: a measurement is the same for everybody; check which columns were chosen: %w", analytics.ErrZeroVariance)
 	}
 	n := float64(p.N)
 	r := RankCorrelation{Value: math.Max(-1, math.Min(1, p.Covariance/math.Sqrt(p.Variance0*p.Variance1)))}

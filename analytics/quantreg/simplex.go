@@ -80,7 +80,7 @@ func (s *simplex) solve(m *design.Matrix, interrupt func() error) error {
 		}
 		s.pivot(leaving, entering)
 	}
-	return fmt.Errorf("quantreg: no solution in %d steps: %w", limit, analytics.ErrNotConverged)
+	return fmt.Errorf("quantreg: no solution in %d steps; scale the columns or drop terms: %w", limit, analytics.ErrNotConverged)
 }
 
 // enter chooses the column of the greatest gain and turns it to the side of

@@ -178,7 +178,7 @@ func saturated(total [4]linear.GroupSums) (*linear.Fit, error) {
 	}
 	f.Sigma2 = f.RSS / float64(f.DF())
 	if !(f.Sigma2 > 0) {
-		return nil, fmt.Errorf("quasi: no spread within the four cells: %w", analytics.ErrZeroVariance)
+		return nil, fmt.Errorf("quasi: the outcome is the same within each arm and period, so its error is unknown: %w", analytics.ErrZeroVariance)
 	}
 	return f, nil
 }

@@ -112,7 +112,7 @@ func newStages(m moments.Matrix, y int, x, z []int) (*stages, error) {
 	}
 	for _, i := range append(slices.Clone(s.xs), s.zs...) {
 		if !(s.cross(i, i) > 1e-14*m.Sum(i, i)) {
-			return nil, fmt.Errorf("quasi: column %s does not vary: %w", s.name(i), analytics.ErrCollinear)
+			return nil, fmt.Errorf("quasi: column %s does not vary; drop it: %w", s.name(i), analytics.ErrCollinear)
 		}
 	}
 	if s.exogen == len(s.xs) {

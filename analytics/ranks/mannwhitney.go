@@ -62,7 +62,7 @@ func check(samples ...histogram.Histogram) error {
 			return err
 		}
 		if len(s.Values) == 0 {
-			return fmt.Errorf("an empty sample: %w", analytics.ErrTooFewObservations)
+			return fmt.Errorf("an empty sample; widen the filter: %w", analytics.ErrTooFewObservations)
 		}
 	}
 	return nil

@@ -56,7 +56,7 @@ func (c *Cohort) stratum(i int) int {
 func (c *Cohort) check() error {
 	n := c.Len()
 	if n == 0 {
-		return fmt.Errorf("survival: no rows: %w", analytics.ErrTooFewObservations)
+		return fmt.Errorf("survival: no row to follow; widen the filter: %w", analytics.ErrTooFewObservations)
 	}
 	if len(c.Cause) != n || len(c.X) != n*len(c.Names) {
 		return fmt.Errorf("survival: times, causes and covariates have different lengths: %w", analytics.ErrInvalidParameter)

@@ -140,7 +140,7 @@ func fit(c *Cohort, s *sorted, opts Options) (*Model, error) {
 func (m *Model) admit() error {
 	s := m.rows
 	if m.Ties != Efron && m.Ties != Breslow {
-		return fmt.Errorf("survival: unknown rule for ties %q: %w", m.Ties, analytics.ErrInvalidParameter)
+		return fmt.Errorf("survival: ties by %q, have efron and breslow: %w", m.Ties, analytics.ErrInvalidParameter)
 	}
 	if s.p == 0 {
 		return fmt.Errorf("survival: the model has no covariate: %w", analytics.ErrInvalidParameter)

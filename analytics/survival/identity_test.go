@@ -243,7 +243,7 @@ func TestRefusals(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"nobody":           {rows(nil, nil), analytics.ErrTooFewObservations, "no rows"},
+		"nobody":           {rows(nil, nil), analytics.ErrTooFewObservations, "no row to follow"},
 		"all censored":     {rows(six, six, 0, 0, 0, 0, 0, 0), analytics.ErrTooFewObservations, "censored"},
 		"other cause":      {rows(six, six, 2, 2, 0, 2, 2, 2), analytics.ErrTooFewObservations, "no event"},
 		"constant":         {rows([]float64{3, 3, 3, 3, 3, 3}, six, 1, 1, 1, 1, 0, 1), analytics.ErrCollinear, "x"},

@@ -135,7 +135,7 @@ func (c *Curve) At(time float64, band Band, level float64) (Point, error) {
 
 func checkBand(band Band, level float64) error {
 	if band != Log && band != LogLog && band != Plain {
-		return fmt.Errorf("survival: unknown band %q: %w", band, analytics.ErrInvalidParameter)
+		return fmt.Errorf("survival: band %q, have log, log-log and plain: %w", band, analytics.ErrInvalidParameter)
 	}
 	return analytics.CheckLevel(level)
 }

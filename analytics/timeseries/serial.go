@@ -61,7 +61,7 @@ func Autocorrelations(e []float64, most int) ([]float64, error) {
 		square += (v - mean) * (v - mean)
 	}
 	if !(square > 0) {
-		return nil, fmt.Errorf("timeseries: the values do not vary: %w", analytics.ErrZeroVariance)
+		return nil, fmt.Errorf("timeseries: every value is the same, so there is no correlation to test: %w", analytics.ErrZeroVariance)
 	}
 	out := make([]float64, most)
 	for j := range out {

@@ -16,7 +16,6 @@ import (
 var people = []string{
 	// Which of several people is taken, or drawn, is part of the method.
 	"nearest_neighbour_matching", "matching_with_replacement_abadie_imbens", "bootstrap_ci",
-	"delta_adjusted_mi",
 	// Samples without ties: a histogram is its people.
 	"quantile_regression", "mann_whitney_exact_r_if_no_ties",
 	// Residuals of people, or designs that only rows have.

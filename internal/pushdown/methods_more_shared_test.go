@@ -4,6 +4,7 @@ package pushdown
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/lumbar-health/lumbar/analytics/linear"
@@ -53,6 +54,7 @@ func moreChecks() []check {
 			})
 		}},
 		{[]string{"missing_pattern"}, byCells, 0, absences},
+		{[]string{"delta_adjusted_mi"}, byGram, rounding, shifts},
 	}
 }
 
@@ -118,4 +120,36 @@ func absences(t *testing.T, all map[string]*dataset) pair[any] {
 		out, err := missing.Describe(d.n, len(columns), of)
 		s.add(out, err)
 	})
+}
+
+// shifts are the fits of an imputed outcome with something added where it was
+// imputed among the treated: of the rows themselves, and of the sums of the outcome
+// and of that indicator.
+func shifts(t *testing.T, all map[string]*dataset) pair[any] {
+	const formula = "odi_12 ~ physio + odi_0 + age + male"
+	d := all["mi_long"]
+	imputed := moments.Term{Name: "imputed", Factors: []moments.Factor{{Column: "physio", Power: 1}, {Column: "odi_12_missing", Power: 1}}}
+	terms := []moments.Term{moments.Column("physio"), moments.Column("odi_0"), moments.Column("age"), moments.Column("male"), moments.Column("odi_12"), imputed}
+	keys, _ := d.groups(d.rows(nil), []string{".imp"})
+	store := d.moments(t, nil, []string{".imp"}, terms).store
+	rows, of := answers{t: t}, answers{t: t}
+	for _, delta := range []float64{-10, 0, 2.5, 15} {
+		var whole, summed [2][]float64
+		for k := range keys {
+			some := []where{in(".imp", strings.Trim(keys[k], "[]\""))}
+			m := rowsOf(t, d, some, formula)
+			for i, at := range d.rows(some) {
+				if d.column("physio").numbers[at] == 1 && d.column("odi_12_missing").numbers[at] == 1 {
+					m.Y[i] += delta
+				}
+			}
+			direct := must(linear.OLS(m))(t)
+			whole[0], whole[1] = append(whole[0], direct.Coef[1]), append(whole[1], direct.Covariance().At(1, 1))
+			shifted := must(linear.ShiftingMoments(store[k], 5, 6, []int{0, 1, 2, 3, 4}))(t).At(delta)
+			summed[0], summed[1] = append(summed[0], shifted.Coef[1]), append(summed[1], shifted.Covariance().At(1, 1))
+		}
+		rows.add(missing.Pool(whole[0], whole[1], float64(store[0].N)-5, 0.95))
+		of.add(missing.Pool(summed[0], summed[1], float64(store[0].N)-5, 0.95))
+	}
+	return pair[any]{rows.all, of.all}
 }

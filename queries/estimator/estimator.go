@@ -81,6 +81,8 @@ type Options struct {
 	Estimand Estimand
 	Level    float64
 	Seed     uint64
+	// Groups of the jackknife; 0 is 200.
+	Groups int
 	// Influence takes the errors from the influence of each person in a small
 	// study too: for whoever needs the estimate alone, or many.
 	Influence bool
@@ -135,7 +137,7 @@ func Estimate(s *effect.Study, m Method, o Options) (Result, error) {
 		r.DF = float64(s.Clusters() - 1)
 	}
 	if !o.Influence && jackknifed(s) {
-		stdErr, df, err := Jackknife(s, r.Value, o.Seed, func(s *effect.Study) (float64, error) {
+		stdErr, df, err := Jackknife(s, r.Value, o.Groups, o.Seed, func(s *effect.Study) (float64, error) {
 			if o.Interrupt != nil {
 				if err := o.Interrupt(); err != nil {
 					return 0, err

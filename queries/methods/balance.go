@@ -156,8 +156,8 @@ func balanceMethods() []Method {
 	return []Method{
 		define("causal", spec{name: "covariate_balance", roles: treatmentRoles[1:], params: []Param{scoreParam, numericParam}, page: Page{
 			Title:     "Covariate balance",
-			When:      "Beside every weighted comparison: did weighting make the arms alike.",
-			Variant:   ownCode + "cobalt's conventions: standardised differences over the UNWEIGHTED spread; weighted variance Σw(x−m)²/(1−Σw²); Kolmogorov–Smirnov distance; Kish's effective size. Undefined is null.",
+			When:      "Beside every weighted comparison: did weighting make the arms alike?",
+			Variant:   ownCode + "cobalt's conventions: standardised differences over the unweighted spread; weighted variance Σw(x−m)²/(1−Σw²); Kolmogorov–Smirnov distance; Kish's effective size. Undefined is null.",
 			Assumes:   "Nothing: it describes. Balance of what was not measured is not seen.",
 			Formula:   "(x̄₁w − x̄₀w)/√((s₁²+s₀²)/2),  ESS = (Σw)²/Σw²",
 			Reference: "Austin and Stuart (2015), doi:10.1002/sim.6607",

@@ -11,7 +11,7 @@ import (
 	"github.com/lumbar-health/lumbar/analytics/twosample"
 )
 
-// negativeControl is an effect on an outcome that the treatment can not change.
+// negativeControl is an effect on an outcome that the treatment cannot change.
 type negativeControl struct {
 	unadjusted, adjusted analytics.Test
 }
@@ -95,7 +95,7 @@ func causalMethods() []Method {
 			Checked:   "R 4.2.2, stats::lm; R package sandwich 3.0-2",
 			PushDown:  "X′X, X′y, y′y, then Σwᵢeᵢ²xᵢxᵢ′",
 		}}, ancovaKeys, runANCOVA),
-		define("causal", spec{name: "negative_control_outcome", roles: []Role{{Name: "nc", Kind: Numeric, Help: "an outcome that the treatment can not change"}, treatmentRoles[1]},
+		define("causal", spec{name: "negative_control_outcome", roles: []Role{{Name: "nc", Kind: Numeric, Help: "an outcome that the treatment cannot change"}, treatmentRoles[1]},
 			params: []Param{{Name: "formula_adj", Kind: Formula, Help: "the covariates as a one-sided R formula"}}, page: Page{
 				Title:     "Negative control outcome",
 				When:      "A check of an adjusted comparison: an effect where none is possible shows what adjustment missed.",

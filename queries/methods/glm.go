@@ -2,6 +2,7 @@ package methods
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics/cells"
 	"github.com/lumbar-health/lumbar/analytics/glm"
@@ -111,7 +112,7 @@ var clusteredModelKeys = []key[clusteredModel]{
 }
 
 func glmMethods() []Method {
-	return append(append(logisticMethods(), marginMethods()...), append(countMethods(), categoryMethods()...)...)
+	return slices.Concat(logisticMethods(), rareAndClusteredMethods(), oneModelMethods(), marginMethods(), countMethods(), categoryMethods())
 }
 
 // logisticMethods are the models of a yes or no.
@@ -153,6 +154,13 @@ func logisticMethods() []Method {
 			}
 			return m.HosmerLemeshow()
 		}),
+	}
+}
+
+// rareAndClusteredMethods are logistic models of few outcomes, and of patients
+// who belong together.
+func rareAndClusteredMethods() []Method {
+	return []Method{
 		define(glmFamily, spec{name: "logistic_firth", params: formulaParam, page: Page{
 			Title:     "Firth's logistic regression",
 			When:      "A rare outcome, or a group in which nobody or everybody has it.",

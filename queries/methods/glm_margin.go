@@ -49,7 +49,7 @@ var marginKeys = slices.Concat([]key[glm.Margins]{
 	scalar("se_difference_m_estimation", func(r glm.Margins) float64 { return r.StdErrM }),
 })
 
-// marginMethods are adjusted risks, their differences and ratios.
+// marginMethods are adjusted risks, their differences and ratios, over everybody.
 func marginMethods() []Method {
 	arms := append(append([]Param(nil), formulaParam...), Param{Name: "trt", Kind: Text, Help: "the treatment, a column of the formula coded 0 and 1"})
 	margins := Page{
@@ -66,6 +66,20 @@ func marginMethods() []Method {
 	robust.Title, robust.When = "Adjusted risks by g-computation, robust errors", "As g_computation_binary, where the outcome model may be wrong in its variance."
 	robust.Variant = "As g_computation_binary, with the delta method on the HC0 covariance."
 	robust.Checked += "; R package sandwich 3.0-2"
+	return []Method{
+		define(glmFamily, spec{name: "g_computation_binary", params: arms, page: margins}, marginKeys,
+			func(in *Input) (glm.Margins, error) {
+				return runMargins(in, func(m *glm.Model) linear.Sym { return m.Cov })
+			}),
+		define(glmFamily, spec{name: "g_computation_binary_robust", params: arms, page: robust}, robustMarginKeys,
+			func(in *Input) (glm.Margins, error) {
+				return runMargins(in, (*glm.Model).HC0)
+			}),
+	}
+}
+
+// oneModelMethods read a risk ratio or a difference straight from a model.
+func oneModelMethods() []Method {
 	return []Method{
 		define(glmFamily, spec{name: "modified_poisson_rr", params: formulaParam, page: Page{
 			Title:     "Adjusted risk ratio by modified Poisson",
@@ -106,14 +120,6 @@ func marginMethods() []Method {
 			r.coefficients, err = estimateAll(f.Fit, cov)
 			return r, err
 		}),
-		define(glmFamily, spec{name: "g_computation_binary", params: arms, page: margins}, marginKeys,
-			func(in *Input) (glm.Margins, error) {
-				return runMargins(in, func(m *glm.Model) linear.Sym { return m.Cov })
-			}),
-		define(glmFamily, spec{name: "g_computation_binary_robust", params: arms, page: robust}, robustMarginKeys,
-			func(in *Input) (glm.Margins, error) {
-				return runMargins(in, (*glm.Model).HC0)
-			}),
 	}
 }
 

@@ -93,8 +93,17 @@ func (f imputedFits) complete() float64 {
 
 // pool pools one coefficient.
 func (f imputedFits) pool(coef int) (missing.Pooled, error) {
+	fits := make([]*linear.Fit, len(f.fits))
+	for k, fit := range f.fits {
+		fits[k] = fit.Fit
+	}
+	return f.poolOf(fits, coef)
+}
+
+// poolOf is pool of other fits of the same rows.
+func (f imputedFits) poolOf(fits []*linear.Fit, coef int) (missing.Pooled, error) {
 	var q, u []float64
-	for _, fit := range f.fits {
+	for _, fit := range fits {
 		q, u = append(q, fit.Coef[coef]), append(u, fit.Covariance().At(coef, coef))
 	}
 	return missing.Pool(q, u, f.complete(), 0.95)

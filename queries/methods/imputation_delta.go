@@ -2,8 +2,10 @@ package methods
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/lumbar-health/lumbar/analytics/design"
+	"github.com/lumbar-health/lumbar/analytics/linear"
 	"github.com/lumbar-health/lumbar/analytics/missing"
 )
 
@@ -40,26 +42,23 @@ func runShifted(in *Input) (r shiftedResult, err error) {
 	if err != nil {
 		return r, err
 	}
+	f, err := fitImputed(in, tables)
+	if err != nil {
+		return r, err
+	}
+	place := f.fits[0].Place(in.Text("trn", ""))
+	if place < 0 {
+		return r, fmt.Errorf("param trn: the formula has no coefficient %q: %w", in.Text("trn", ""), ErrRequest)
+	}
 	r.deltas = in.List("deltas")
-	at := func(delta float64) (missing.Pooled, error) {
-		shifted := make([]*design.Table, len(tables))
+	for _, delta := range r.deltas {
+		fits := make([]*linear.Fit, len(tables))
 		for k, t := range tables {
-			if shifted[k], err = shift(in, t, delta); err != nil {
-				return missing.Pooled{}, err
+			if fits[k], err = shifted(in, t, f.fits[k], delta); err != nil {
+				return r, err
 			}
 		}
-		f, err := fitImputed(in, shifted)
-		if err != nil {
-			return missing.Pooled{}, err
-		}
-		place := f.fits[0].Place(in.Text("trn", ""))
-		if place < 0 {
-			return missing.Pooled{}, fmt.Errorf("param trn: the formula has no coefficient %q: %w", in.Text("trn", ""), ErrRequest)
-		}
-		return f.pool(place)
-	}
-	for _, delta := range r.deltas {
-		p, err := at(delta)
+		p, err := f.poolOf(fits, place)
 		if err != nil {
 			return r, err
 		}
@@ -67,6 +66,35 @@ func runShifted(in *Input) (r shiftedResult, err error) {
 	}
 	r.tipping = missing.TippingPoint(r.deltas, r.pooled)
 	return r, nil
+}
+
+// shifted is a fit with delta added to the outcomes of the treated that were
+// imputed.
+func shifted(in *Input, t *design.Table, fit *linear.Rows, delta float64) (*linear.Fit, error) {
+	moved, err := shift(in, t, delta)
+	if err != nil {
+		return nil, err
+	}
+	formula, err := design.Parse(in.Text("formula", ""))
+	if err != nil {
+		return nil, err
+	}
+	m, err := formula.Build(moved)
+	if err != nil {
+		return nil, err
+	}
+	if m.N != fit.N || !slices.Equal(m.X, fit.Design.X) {
+		return nil, fmt.Errorf("param formula: the outcome %q stands among its covariates: %w", in.Text("yn", ""), ErrRequest)
+	}
+	z := make([]float64, m.N)
+	for i, y := range m.Y {
+		z[i] = y - fit.Design.Y[i]
+	}
+	s, err := fit.Shifting(z)
+	if err != nil {
+		return nil, err
+	}
+	return s.At(1), nil
 }
 
 // shift adds delta to the outcomes of the treated that were imputed.
@@ -101,6 +129,6 @@ func deltaMethod(formula Param) Method {
 		Formula:   "y* = y + δ·imputed·treated",
 		Reference: "Cro, Morris, Kenward and Carpenter (2020), doi:10.1002/sim.8569",
 		Checked:   "R package mice 3.15.0",
-		PushDown:  "X′X, X′y, y′y by imputation and arm",
+		PushDown:  "X′X, X′y, y′y by imputation, with the column treated·imputed beside y",
 	}}, shiftedKeys, runShifted)
 }

@@ -53,10 +53,18 @@ func coefficientKeys[R any](get func(R) coefficients) []key[R] {
 type olsResult struct {
 	coefficients
 	fit        *linear.Rows
-	overall    linear.FTest
+	overall    *linear.FTest // nil where the intercept is alone
 	likelihood linear.Likelihood
 	influence  linear.Influence
 	r2         float64
+}
+
+// test reads the overall test where there is one.
+func (r olsResult) test(get func(*linear.FTest) *float64) *float64 {
+	if r.overall == nil {
+		return nil
+	}
+	return get(r.overall)
 }
 
 var olsKeys = append(coefficientKeys(func(r olsResult) coefficients { return r.coefficients }),
@@ -70,9 +78,9 @@ var olsKeys = append(coefficientKeys(func(r olsResult) coefficients { return r.c
 		}
 		return 1 - (1-r.r2)*n/float64(r.fit.DF())
 	}),
-	scalar("F", func(r olsResult) float64 { return r.overall.F }),
-	scalar("F_df1", func(r olsResult) float64 { return r.overall.DF1 }),
-	scalar("F_df2", func(r olsResult) float64 { return r.overall.DF2 }),
+	optional("F", func(r olsResult) *float64 { return r.test(func(f *linear.FTest) *float64 { return &f.F }) }),
+	optional("F_df1", func(r olsResult) *float64 { return r.test(func(f *linear.FTest) *float64 { return &f.DF1 }) }),
+	optional("F_df2", func(r olsResult) *float64 { return r.test(func(f *linear.FTest) *float64 { return &f.DF2 }) }),
 	scalar("loglik", func(r olsResult) float64 { return r.likelihood.LogLik }),
 	scalar("aic", func(r olsResult) float64 { return r.likelihood.AIC }),
 	scalar("bic", func(r olsResult) float64 { return r.likelihood.BIC }),
@@ -192,8 +200,12 @@ func runOLS(in *Input) (r olsResult, err error) {
 	if r.coefficients, err = estimateAll(r.fit.Fit, r.fit.Covariance()); err != nil {
 		return r, err
 	}
-	if r.overall, err = r.fit.Overall(); err != nil {
-		return r, err
+	if !(r.fit.HasIntercept && r.fit.P == 1) {
+		test, err := r.fit.Overall()
+		if err != nil {
+			return r, err
+		}
+		r.overall = &test
 	}
 	if r.likelihood, err = r.fit.Likelihood(); err != nil {
 		return r, err

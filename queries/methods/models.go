@@ -126,7 +126,7 @@ func modelMethods() []Method {
 		}),
 		define("linear models", spec{name: "vif", params: formulaParam, page: Page{
 			Title:     "Variance inflation",
-			When:      "Are covariates so alike that their coefficients can not be told apart?",
+			When:      "Are covariates so alike that their coefficients cannot be told apart?",
 			Variant:   "Generalised (GVIF) for a term of several columns, with its df.",
 			Assumes:   "A model with an intercept and two terms or more.",
 			Formula:   "det R₁₁·det R₂₂/det R of the coefficients' correlations",

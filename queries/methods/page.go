@@ -34,13 +34,20 @@ func (m Method) parts(b *strings.Builder) {
 	}
 	b.WriteString("| role or param | kind | what it is |\n|---|---|---|\n")
 	for _, r := range m.Roles {
-		fmt.Fprintf(b, "| role `%s` | %s column%s | %s |\n", r.Name, r.Kind, mark(r.Optional), r.Help)
+		fmt.Fprintf(b, "| role `%s` | %s column%s | %s |\n", r.Name, r.Kind, mark(r.Optional), cell(r.Help))
 	}
 	for _, p := range m.Params {
-		fmt.Fprintf(b, "| param `%s` | %s%s | %s |\n", p.Name, p.Kind, mark(p.Optional), p.Help)
+		kind := string(p.Kind)
+		if len(p.OneOf) > 0 {
+			kind += ": " + strings.Join(p.OneOf, ", ")
+		}
+		fmt.Fprintf(b, "| param `%s` | %s%s | %s |\n", p.Name, kind, mark(p.Optional), cell(p.Help))
 	}
 	b.WriteString("\n")
 }
+
+// cell keeps the bar of a random term from ending a cell of the table.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
 func mark(optional bool) string {
 	if optional {

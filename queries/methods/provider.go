@@ -151,7 +151,7 @@ func standardise(in *Input) (s standardised, err error) {
 	y := in.Numbers("y")
 	for i, row := range m.Rows {
 		if y[row] != 0 && y[row] != 1 {
-			return s, fmt.Errorf("role y: the event must be 1 or 0 in every row: %w", ErrRequest)
+			return s, errBinary("y")
 		}
 		sums[codes[i]].Observed += y[row]
 		s.national += y[row] / float64(m.N)

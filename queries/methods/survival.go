@@ -21,7 +21,10 @@ var (
 	rhsParam   = Param{Name: "rhs", Kind: Text, Help: "the covariates as the right side of an R formula, such as arm + age"}
 )
 
-const riskTable = "people by stratum, group, time and status"
+const (
+	riskTable = "people by stratum, group, time and status"
+	coxTable  = "people by stratum, group, covariate cell, time and status"
+)
 
 // kaplanMeier is the curves of the groups on three bands.
 type kaplanMeier struct {

@@ -122,7 +122,7 @@ func competingMethods() []Method {
 			Formula:   "weights G(t−)/G(T−) after a competing event",
 			Reference: "Fine and Gray (1999), doi:10.1080/01621459.1999.10474144",
 			Checked:   "R packages cmprsk 2.2-11 and survival 3.5-3",
-			PushDown:  riskTable + " and covariate cell",
+			PushDown:  coxTable,
 		}}, fineGrayKeys, runFineGray),
 		define("survival", spec{name: "cause_specific_cox", roles: []Role{timeRole, causeRole}, params: []Param{rhsParam}, page: Page{
 			Title:     "Cause-specific Cox models",
@@ -132,7 +132,7 @@ func competingMethods() []Method {
 			Formula:   "h_k(t|x) = h_k0(t)·e^{x′b_k}",
 			Reference: "Prentice et al. (1978), doi:10.2307/2530374",
 			Checked:   "R package survival 3.5-3, coxph",
-			PushDown:  riskTable + " and covariate cell",
+			PushDown:  coxTable,
 		}}, causeSpecificKeys, func(in *Input) (r [2]*survival.Model, err error) {
 			c, _, err := causes(in)
 			if err != nil {

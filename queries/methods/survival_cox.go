@@ -166,7 +166,7 @@ func coxMethods() []Method {
 				Formula:   "h(t|x) = h₀(t)·e^{x′b}",
 				Reference: "Cox (1972), doi:10.1111/j.2517-6161.1972.tb00899.x; Efron (1977), doi:10.1080/01621459.1977.10480613; Lin and Wei (1989), doi:10.1080/01621459.1989.10478874; Grambsch and Therneau (1994), doi:10.1093/biomet/81.3.515",
 				Checked:   "R package survival 3.5-3: coxph, cox.zph, concordance, basehaz",
-				PushDown:  riskTable + " and covariate cell, or one time-sorted scan",
+				PushDown:  coxTable + ", or one time-sorted scan",
 			}}, coxKeys, runCox),
 		define("survival", spec{name: "ipw_cox_and_km", roles: []Role{timeRole, statusRole, treatmentRoles[1]},
 			params: []Param{{Name: "formula_ps", Kind: Formula, Help: "the propensity model as an R formula, treatment on the left"}, timesParam, eventParam}, page: Page{
@@ -177,7 +177,7 @@ func coxMethods() []Method {
 				Formula:   "w = p_t·t/e + (1−p_t)(1−t)/(1−e)",
 				Reference: "Cole and Hernán (2004), doi:10.1016/j.cmpb.2003.10.004",
 				Checked:   "R package survival 3.5-3, coxph and survfit with weights",
-				PushDown:  riskTable + " and covariate cell",
+				PushDown:  coxTable,
 			}}, weightedSurvivalKeys, runWeightedSurvival),
 	}
 }

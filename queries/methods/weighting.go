@@ -72,7 +72,9 @@ const (
 	lunceford = "Lunceford and Davidian (2004), doi:10.1002/sim.1903"
 	cellsPush = "n, Σy, Σy² by treatment and covariate pattern"
 	noHidden  = "No unmeasured confounding, a right propensity model, and both treatments possible for everybody the target is about."
-	ownCode   = "Own implementation over cells: no kept library has it. "
+	// eitherModel is what doubly robust methods assume.
+	eitherModel = "No unmeasured confounding, a right propensity or a right outcome model (either will do), and both treatments possible for everybody the target is about."
+	ownCode     = "Own implementation over cells: no kept library has it. "
 )
 
 // weightings are the plain weighted contrasts: method, target, title, when, formula.

@@ -130,12 +130,13 @@ func (s *statement) term(t moments.Term) (term, []string, error) {
 
 // is writes that a column has a level, 0 where it is missing. A category is
 // compared as it is stored and a whole number as a number: their texts, made row
-// by row, cost more than all the sums of a model.
+// by row, cost more than all the sums of a model. A closed set takes a text of
+// digits for a code, so that such a text is compared as a text.
 func (s *statement) is(f field, level string) string {
 	n, err := strconv.ParseInt(level, 10, 64)
 	number := err == nil && strconv.FormatInt(n, 10) == level
 	switch {
-	case f.plain() && level != "", f.kind == schema.Enum && f.key != "" && level != "unknown" && level != "":
+	case f.plain() && level != "", f.kind == schema.Enum && f.key != "" && err != nil && level != "unknown" && level != "":
 		return "ifNull(" + f.key + " = " + s.text(level) + ", 0)"
 	case f.kind == schema.Integer && f.keyText == integerText && number && n != 0:
 		return "ifNull(" + f.key + " = " + level + ", 0)"

@@ -26,7 +26,7 @@ type peer struct {
 // The interpreter of Debian is named in full: another one on the path has not
 // its packages.
 var (
-	inR      = peer{"R", []string{"Rscript", "peers/peer.R"}, []string{"Rscript", "-e", "for (p in c('data.table', 'sandwich', 'survival')) library(p, character.only = TRUE)"}}
+	inR      = peer{"R", []string{"Rscript", "peers/peer.R"}, []string{"Rscript", "-e", "for (p in c('data.table', 'sandwich', 'survival', 'mice')) library(p, character.only = TRUE)"}}
 	inPython = peer{"statsmodels", []string{"/usr/bin/python3", "peers/peer.py"}, []string{"/usr/bin/python3", "-c", "import statsmodels.api, pandas"}}
 	duckDB   = peer{"DuckDB", []string{"node", "peers/peer.mjs"}, []string{"node", "-e", "require('./peers/node_modules/@duckdb/node-api')"}}
 )

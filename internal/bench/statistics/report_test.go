@@ -65,7 +65,7 @@ func (r *report) same(job, peer string, ours, theirs values, tolerance map[strin
 	return right
 }
 
-// least prints that a job is at least so many times faster than a peer.
+// faster prints that a job is at least so many times faster than a peer.
 func (r *report) faster(job string, ours answer, peer string, theirs answer, times float64) {
 	ratio := theirs.seconds / ours.seconds
 	r.line(ratio >= times, "%s: %.3f s; %s %.3f s, %.1f times faster (promise: at least %g)", job, ours.seconds, peer, theirs.seconds, ratio, times)
