@@ -11,6 +11,7 @@ import (
 
 	"github.com/lumbar-health/lumbar/analytics/moments"
 	"github.com/lumbar-health/lumbar/instruments"
+	"github.com/lumbar-health/lumbar/store"
 	"github.com/lumbar-health/lumbar/store/read"
 )
 
@@ -252,6 +253,9 @@ func TestMomentsEqualGo(t *testing.T) {
 		for _, g := range groups {
 			same(t, g, want[strings.Join(g.Key, "\x00")])
 		}
+		if len(q.By) == 0 {
+			sameWithoutChange(t, s, q, groups[0])
+		}
 		two, err := s.Reader().Moments(threads(2), q)
 		if err != nil {
 			t.Fatal(err)
@@ -260,6 +264,26 @@ func TestMomentsEqualGo(t *testing.T) {
 			if !slices.Equal(groups[i].Moments.Exact, two[i].Moments.Exact) {
 				t.Errorf("one and two threads give different exact sums in group %q", groups[i].Key)
 			}
+		}
+	}
+}
+
+// sameWithoutChange: a question that is not grouped and counts no change is
+// summed by its indicators first, to the same integers.
+func sameWithoutChange(t *testing.T, s *store.Store, q read.Question, want read.Group) {
+	t.Helper()
+	q.Change = nil
+	groups, err := s.Reader().Moments(threads(2), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := groups[0]
+	if len(groups) != 1 || got.Eligible != want.Eligible || got.Moments.N != want.Moments.N || !slices.Equal(got.Moments.Exact, want.Moments.Exact) {
+		t.Errorf("summed by indicators: %d groups of %d, %d: other exact sums than row by row (%d, %d)", len(groups), got.Eligible, got.Moments.N, want.Eligible, want.Moments.N)
+	}
+	for c, v := range got.Moments.Float {
+		if math.Abs(v-want.Moments.Float[c]) > 1e-12*math.Max(1, math.Abs(want.Moments.Float[c])) {
+			t.Errorf("summed by indicators: cell %d is %v, row by row %v", c, v, want.Moments.Float[c])
 		}
 	}
 }

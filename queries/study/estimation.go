@@ -210,9 +210,9 @@ func (e *estimation) of(ctx context.Context, s sample, method string, influence 
 	case method == methodANCOVA:
 		return s.ancova(ctx)
 	}
-	if people, ok := s.(*rows); method == string(estimator.Matching) && !ok {
-		var err error
-		if people, err = e.people(ctx); err != nil {
+	if _, oneByOne := s.(*rows); method == string(estimator.Matching) && !oneByOne {
+		people, err := e.people(ctx)
+		if err != nil {
 			return fitted{}, err
 		}
 		s = people
