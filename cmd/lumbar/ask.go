@@ -59,9 +59,13 @@ func newQuestionCommand(spec queries.Spec, openDesk func(cmd *cobra.Command) (as
 	undisclosed := cmd.Flags().Bool("undisclosed", false, "full precision, nothing withheld: for whoever holds the data directory")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		q := queries.Question{Name: spec.Name, Params: map[string][]string{}, Actor: whoAsks(), Undisclosed: *undisclosed}
-		for name, list := range values {
-			if cmd.Flags().Changed(name) {
-				q.Params[name] = *list
+		for _, p := range spec.Params {
+			if !cmd.Flags().Changed(p.Name) {
+				continue
+			}
+			q.Params[p.Name] = *values[p.Name]
+			if p.Kind == queries.ListParam {
+				q.Params[p.Name] = queries.SplitList(strings.Join(*values[p.Name], ","))
 			}
 		}
 		if err := queries.Check(q); err != nil {
