@@ -29,7 +29,6 @@ type responding struct {
 	left     []string      // columns that stay out of every model
 	few      []string      // columns that few of an arm differ in
 	cluster  []int         // nil: people are resampled one by one
-	clusters int
 }
 
 // responding reads and divides the people.
@@ -79,7 +78,7 @@ func (e *estimation) responding(ctx context.Context) (*responding, error) {
 	if e.Variance.Kind == clusterVariance {
 		c, _ := t.Column(e.Cluster)
 		f := design.AsFactor(c)
-		r.cluster, r.clusters = f.Codes, len(f.Levels)
+		r.cluster = f.Codes
 	}
 	return r, e.checkClusters(p.Treated, r.cluster)
 }
@@ -211,28 +210,22 @@ func (e *estimation) weighted(ctx context.Context, r *responding, method string)
 // resampled is the standard error of a bootstrap of people, or of clusters.
 func (e *estimation) resampled(ctx context.Context, r *responding, method string, value float64) (stdErr float64, warnings []string, err error) {
 	units := make([]float64, len(r.y))
-	if r.cluster != nil {
-		units = make([]float64, r.clusters)
-	}
 	for i := range units {
 		units[i] = 1
 	}
-	worker := func() bootstrap.Statistic {
-		people := make([]float64, len(r.y))
-		return func(draws []float64) (float64, error) {
-			for i := range people {
-				unit := i
-				if r.cluster != nil {
-					unit = r.cluster[i]
-				}
-				people[i] = draws[unit]
-			}
+	var worker bootstrap.Worker = func() bootstrap.Statistic {
+		return func(people []float64) (float64, error) {
 			w, err := r.weights(people)
 			if err != nil {
 				return 0, err
 			}
 			result, err := r.value(method, estimator.Estimand(e.Estimand), w)
 			return result.Value, err
+		}
+	}
+	if r.cluster != nil {
+		if units, worker, err = bootstrap.ByCluster(r.cluster, units, worker); err != nil {
+			return 0, nil, err
 		}
 	}
 	runs, err := bootstrap.Run(units, worker, bootstrap.Options{Replicates: e.replicates(), Seed: e.Seed, Interrupt: ctx.Err})
